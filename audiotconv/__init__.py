@@ -1,0 +1,59 @@
+"""Folders of audio in, feature maps out, at the speed of the processor.
+
+One operation runs through it: temporal convolution, a filter that slides along time.
+
+>>> import numpy as np
+>>> import audiotconv as atc
+>>> atc.extract(np.zeros(8000, np.float32), "gabor-40", sample_rate=8000).shape
+(1, 40, 100)
+
+Names are imported when they are first used: nothing is compiled, and neither Numba nor SciPy is loaded, on import.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "FeatureMap": "extraction",
+    "FeatureStore": "batch",
+    "FilterBank": "filters",
+    "FolderReport": "batch",
+    "Geometry": "geometry",
+    "Recipe": "recipes",
+    "conv1d": "stages",
+    "extract": "extraction",
+    "extract_folder": "batch",
+    "gabor_bank": "filters",
+    "gammatone_bank": "filters",
+    "get_recipe": "recipes",
+    "list_recipes": "recipes",
+    "load": "batch",
+    "pool1d": "stages",
+    "sinc_bank": "filters",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+if TYPE_CHECKING:
+    from .batch import FeatureStore, FolderReport, extract_folder, load
+    from .extraction import FeatureMap, extract
+    from .filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
+    from .geometry import Geometry
+    from .recipes import Recipe, get_recipe, list_recipes
+    from .stages import conv1d, pool1d
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'audiotconv' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

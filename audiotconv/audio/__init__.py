@@ -1,0 +1,14 @@
+"""Sound in: the only room that imports soundfile."""
+
+from .reader import AudioReader, is_sound_name, shown, sound_suffixes
+from .samples import as_samples, mean_of_channels, scale_of
+
+__all__ = [
+    "AudioReader",
+    "as_samples",
+    "is_sound_name",
+    "mean_of_channels",
+    "scale_of",
+    "shown",
+    "sound_suffixes",
+]

@@ -1,0 +1,296 @@
+"""Opening a sound file safely and reading it: whole, or block by block with overlap.
+
+libsndfile decodes; what it does not tell is checked here. It clamps files that end early, takes any sample rate and
+channel count, reads 24-bit samples in 4-byte containers as noise, waits forever on a named pipe, and calls every
+system error "System error". So the path is opened here, must be a regular file, and the descriptor is handed over.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ..errors import AudioError, AudioFileError
+from .container import WavHeader, read_wav_header
+
+__all__ = ["MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "shown"]
+
+MIN_RATE, MAX_RATE = 50, 2_000_000
+MAX_CHANNELS = 256
+
+# What each libsndfile subtype is read as, so that integers stay exact; all others are decoded to float32. 8- and 24-bit
+# samples come in the upper bits of the next wider type.
+_AS_INT16 = {"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW", "ALAC_16", "DPCM_8", "DPCM_16", "DWVW_12", "DWVW_16"}
+_AS_INT16 |= {"IMA_ADPCM", "MS_ADPCM", "GSM610", "G721_32", "G723_24", "G723_40", "VOX_ADPCM"}
+_AS_INT16 |= {"NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32"}
+_AS_INT32 = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32", "DWVW_24"}
+# Their length in the header is an estimate.
+_ESTIMATED_LENGTH = {"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
+_UNKNOWN_LENGTH = 2**62
+
+
+def shown(path: Any) -> str:
+    """A path as a message can show it: on one line, undecodable bytes and control characters escaped."""
+    name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else getattr(path, "name", None)
+    if not isinstance(name, str):
+        return "the file object"
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class AudioReader:
+    """An open sound file: its format, and its samples as (channels, time), integers kept as integers.
+
+    Parameters
+    ----------
+    source : path or binary file object
+        A path must name a regular file. A file object must be seekable; it is not closed.
+    strict : bool
+        Raise AudioError, reason "truncated", where a file holds less than its header says; otherwise the difference
+        goes to `notes`.
+
+    Attributes
+    ----------
+    sample_rate, channels : int
+    format, subtype : str
+        As libsndfile names them, such as "WAV" and "PCM_16".
+    dtype : numpy.dtype
+        Of the samples that `read` gives: int16, int32 (24-bit samples in the upper bits) or float32.
+    frames : int or None
+        What the header declares after libsndfile's own corrections; None where unknown.
+    position : int
+        The next sample to be read.
+    notes : list of str
+        What was found odd so far.
+
+    Raises
+    ------
+    AudioFileError
+        If the file is missing, cannot be read, or is not a regular file.
+    AudioError
+        If it is not sound, or sound of a kind that cannot be read right.
+
+    Examples
+    --------
+    >>> import io, soundfile
+    >>> file = io.BytesIO()
+    >>> soundfile.write(file, [[0.0], [0.5]], 8000, format="WAV")
+    >>> with AudioReader(file) as reader:
+    ...     reader.sample_rate, reader.read(10).tolist()
+    (8000, [[0, 16384]])
+    """
+
+    def __init__(self, source: str | os.PathLike[str] | BinaryIO, *, strict: bool = False) -> None:
+        self.name = shown(source)
+        self.strict = strict
+        self.notes: list[str] = []
+        self.position = 0
+        self._descriptor: int | None = None
+        self._file: soundfile.SoundFile | None = None
+        self._before: os.stat_result | None = None
+        header: WavHeader | None = None
+        try:
+            if isinstance(source, str | bytes | os.PathLike):
+                header = self._open_path(source)
+            else:
+                self._file = self._decode(_rewound(source))
+            self._check_format(header)
+        except BaseException:
+            self.close()
+            raise
+
+    # --- opening ---
+
+    def _open_path(self, path: str | bytes | os.PathLike[str]) -> WavHeader | None:
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        try:
+            self._descriptor = os.open(path, flags)
+            self._before = os.fstat(self._descriptor)
+        except (OSError, ValueError) as error:
+            raise self._system_error(error) from None
+        if not stat.S_ISREG(self._before.st_mode):
+            kind = "a directory" if stat.S_ISDIR(self._before.st_mode) else "not a regular file"
+            raise AudioFileError(f"{self.name} is {kind}; a sound file is needed", "not a regular file")
+        if self._before.st_size == 0:
+            raise AudioError(f"{self.name} is empty (0 bytes)", "empty")
+        try:
+            header = read_wav_header(self._descriptor, self._before.st_size)
+        except OSError as error:
+            raise self._system_error(error) from None
+        self._file = self._decode(os.dup(self._descriptor))
+        return header
+
+    def _system_error(self, error: OSError | ValueError) -> AudioFileError:
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return AudioFileError(f"{self.name} does not exist", "missing")
+        if isinstance(error, PermissionError):
+            return AudioFileError(f"{self.name} cannot be read: permission denied", "unreadable")
+        if isinstance(error, OSError) and error.errno == errno.ENXIO:
+            return AudioFileError(f"{self.name} is a socket or device; a sound file is needed", "not a regular file")
+        return AudioFileError(f"{self.name} cannot be read: {getattr(error, 'strerror', None) or error}", "unreadable")
+
+    def _decode(self, source: int | BinaryIO) -> soundfile.SoundFile:
+        try:
+            return soundfile.SoundFile(source, closefd=True)
+        except (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+            if isinstance(source, int):
+                _close_quietly(source)
+            reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+            raise AudioError(f"{self.name} is not a sound file that can be read: {reason}", "not audio") from None
+
+    def _check_format(self, header: WavHeader | None) -> None:
+        assert self._file is not None
+        file = self._file
+        self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
+        self.format, self.subtype = str(file.format), str(file.subtype)
+        declared = int(file.frames)
+        self.frames = declared if 0 <= declared < _UNKNOWN_LENGTH else None
+        if not MIN_RATE <= self.sample_rate <= MAX_RATE:
+            raise AudioError(
+                f"{self.name} claims a sample rate of {self.sample_rate} Hz; {MIN_RATE} to {MAX_RATE} Hz are accepted",
+                "unsupported",
+            )
+        if not 1 <= self.channels <= MAX_CHANNELS:
+            raise AudioError(
+                f"{self.name} has {self.channels} channels; 1 to {MAX_CHANNELS} are accepted", "unsupported"
+            )
+        name = "int16" if self.subtype in _AS_INT16 else "int32" if self.subtype in _AS_INT32 else "float32"
+        self.dtype = np.dtype(name)
+        if header is None:
+            return
+        if header.padded_container:
+            raise AudioError(
+                f"{self.name} holds {header.bits}-bit samples in {header.frame_bytes // header.channels}-byte containers "
+                "under a plain PCM header, which does not say where in the container they stand; convert it to a plain "
+                f"{header.bits}-bit or 32-bit file",
+                "unsupported",
+            )
+        if header.missing_frames and self.subtype.startswith("PCM"):
+            self._truncated(header.declared_frames or 0, (header.declared_frames or 0) - header.missing_frames)
+
+    def _truncated(self, declared: int, found: int) -> None:
+        message = f"{self.name} is truncated: its header declares {declared} samples and it holds {found}"
+        if self.strict:
+            raise AudioError(message, "truncated")
+        if not any("is truncated" in note for note in self.notes):
+            self.notes.append(message)
+
+    # --- reading ---
+
+    def read(self, count: int) -> NDArray[Any]:
+        """The next `count` samples of every channel, fewer only at the end of the file.
+
+        Shape: (channels, time), C-contiguous, of type `dtype`.
+
+        Raises
+        ------
+        AudioError
+            If a sample is NaN or infinite, or the data cannot be decoded.
+        AudioFileError
+            If the system cannot read the file.
+        """
+        assert self._file is not None
+        try:
+            block = self._file.read(count, dtype=self.dtype.name, always_2d=True)
+        except OSError as error:
+            raise self._system_error(error) from None
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+            raise AudioError(f"{self.name} cannot be decoded after sample {self.position}: {reason}", "damaged") from None
+        samples = np.ascontiguousarray(block.T)
+        if self.dtype == np.float32:
+            self._check_finite(samples)
+        self.position += samples.shape[1]
+        return samples
+
+    def _check_finite(self, samples: NDArray[Any]) -> None:
+        # A sum is finite unless an entry is not, or it overflows: one fast pass for nearly every block.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(samples.sum()):
+                return
+        bad = np.argwhere(~np.isfinite(samples.T))
+        if len(bad):
+            time, channel = bad[0]
+            raise AudioError(
+                f"{self.name}: sample {self.position + int(time)} of channel {int(channel)} is "
+                f"{float(samples[channel, time])}; every sample must be finite",
+                "non-finite",
+            )
+
+    def finish(self) -> None:
+        """Check, once all has been read, that the file held what it declared and did not change meanwhile."""
+        if self.frames is not None and self.position < self.frames and self.subtype not in _ESTIMATED_LENGTH:
+            self._truncated(self.frames, self.position)
+        if self._descriptor is not None and self._before is not None:
+            now = os.fstat(self._descriptor)
+            if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
+                raise AudioError(f"{self.name} was changed while it was read; read it again", "changed while reading")
+        if self.position == 0:
+            raise AudioError(f"{self.name} holds no samples", "empty")
+
+    def blocks(self, size: int) -> Iterator[NDArray[Any]]:
+        """The file from the current position on, in blocks of `size` samples, the last one shorter; then `finish`.
+
+        Shape of each: (channels, time).
+        """
+        while True:
+            block = self.read(size)
+            if block.shape[1]:
+                yield block
+            if block.shape[1] < size:
+                break
+        self.finish()
+
+    def close(self) -> None:
+        """Close the file (a file object given by the caller stays open)."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._descriptor is not None:
+            _close_quietly(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _rewound(source: BinaryIO) -> BinaryIO:
+    try:
+        source.seek(0)
+    except (AttributeError, OSError, ValueError):
+        raise AudioFileError(f"{shown(source)} is {source!r}; a path or a seekable binary file is needed", "unreadable") from None
+    return source
+
+
+def _close_quietly(descriptor: int) -> None:
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass
+
+
+@functools.cache
+def sound_suffixes() -> frozenset[str]:
+    """File name endings (with the dot, lower case) that a folder is searched for: what libsndfile reads, and aliases."""
+    known = {f".{name.lower()}" for name in soundfile.available_formats() if name not in ("RAW", "MAT4", "MAT5", "SD2")}
+    return frozenset(known | {".aif", ".aifc", ".oga", ".opus", ".rf64", ".wave", ".snd"})
+
+
+def is_sound_name(path: Path) -> bool:
+    """Whether the file's name ends like a sound file's."""
+    return path.suffix.lower() in sound_suffixes()

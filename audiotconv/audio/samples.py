@@ -1,0 +1,74 @@
+"""Sample arrays of every kind, brought to the few forms that kernels read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import AudioError, ParameterError
+
+__all__ = ["as_samples", "mean_of_channels", "scale_of"]
+
+_SCALES = {"int16": 2.0**-15, "int32": 2.0**-31, "float32": 1.0}
+
+
+def scale_of(dtype: np.dtype[Any]) -> np.float32:
+    """The power of two that brings samples of a kernel's input type to full scale 1."""
+    return np.float32(_SCALES[dtype.name])
+
+
+def as_samples(signal: ArrayLike) -> NDArray[Any]:
+    """A signal as a C-contiguous, native-endian, writable array of int16, int32 or float32.
+
+    Other floating-point types become float32. int16 and int32 are PCM and stay what they are. No copy is made where
+    none is needed.
+
+    Shape: (time,) or (channels, time) -> (channels, time)
+
+    Raises
+    ------
+    ParameterError
+        If the array has another number of dimensions or another type.
+    AudioError
+        If a sample is NaN or infinite, naming the first one.
+    """
+    array = np.asarray(signal)
+    if array.ndim not in (1, 2):
+        raise ParameterError(f"the signal has the shape {array.shape}; it must be (time,) or (channels, time)")
+    array = np.atleast_2d(array)
+    if array.shape[0] == 0:
+        raise ParameterError(f"the signal has the shape {array.shape}; at least one channel is needed")
+    if array.dtype.kind == "f":
+        name = "float32"
+    elif array.dtype.newbyteorder("=").name in ("int16", "int32"):
+        name = array.dtype.newbyteorder("=").name
+    else:
+        raise ParameterError(f"the samples are of type {array.dtype}; they must be int16, int32 or floating-point")
+    if name == "float32":
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond float32's range becomes infinite, an error below
+            result = np.require(array, name, ["C", "W", "A"])
+        bad = np.argwhere(~np.isfinite(result.T))
+        if len(bad):
+            time, channel = bad[0]
+            raise AudioError(
+                f"sample {int(time)} of channel {int(channel)} is {array[channel, time]}; every sample must be finite "
+                "(and within the range of float32)",
+                "non-finite",
+            )
+        return result
+    return np.require(array, name, ["C", "W", "A"])
+
+
+def mean_of_channels(samples: NDArray[Any]) -> NDArray[Any]:
+    """One channel, the mean of all, as float32 at full scale 1; a single channel stays what it is.
+
+    Shape: (channels, time) -> (1, time)
+    """
+    if samples.shape[0] == 1:
+        return samples
+    total = samples[0].astype(np.float64)
+    for channel in samples[1:]:
+        total += channel
+    return np.asarray(total * (float(scale_of(samples.dtype)) / samples.shape[0]), np.float32)[None]

@@ -1,0 +1,127 @@
+"""A feature store, read back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ..errors import StoreError
+from .store import read_manifest
+
+__all__ = ["FeatureStore", "StoredFeatures", "load"]
+
+
+@dataclass(frozen=True, eq=False)
+class StoredFeatures:
+    """One recording of a store. `values` has the shape (channels, features, frames)."""
+
+    key: str
+    path: str
+    label: str | None
+    sample_rate: int
+    duration: float
+    values: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Row:
+    """Where a recording's parts lie."""
+
+    meta: dict[str, Any]
+    duration: float
+    places: list[tuple[str, int, int]]  # file, row group, row in the group
+
+
+class FeatureStore:
+    """The recordings of a feature store, by number or key. Values are read when they are asked for.
+
+    Attributes
+    ----------
+    keys : list of str
+        In the order of the recordings: sorted.
+    labels : list of str or None
+    recipe : dict
+        The recipe's name, version, hash and stages, as the manifest has them.
+    failures : list of dict
+        Recordings of the run that are not in the store, each with "key", "path", "reason" and "message".
+    """
+
+    def __init__(self, target: str | os.PathLike[str]) -> None:
+        self.target = Path(target)
+        manifest = read_manifest(self.target)
+        self.format: str = manifest["format"]
+        self.recipe: dict[str, Any] = manifest["recipe"]
+        self.failures: list[dict[str, str]] = manifest["failures"]
+        self._rows: dict[str, _Row] = {}
+        self._held: tuple[str, int] | None = None
+        self._held_values: Any = None
+        try:
+            for name in manifest["files"]:
+                if name.endswith(".parquet"):
+                    self._index(name)
+        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+            raise StoreError(f"{self.target} cannot be read: {error}") from None
+        self.keys = sorted(self._rows)
+        self.labels: list[str | None] = [self._rows[key].meta["label"] for key in self.keys]
+
+    def _index(self, name: str) -> None:
+        with pq.ParquetFile(self.target / name) as file:
+            columns = [column for column in file.schema_arrow.names if column != "values"]
+            for group in range(file.num_row_groups):
+                for number, meta in enumerate(file.read_row_group(group, columns=columns).to_pylist()):
+                    row = self._rows.setdefault(meta["key"], _Row(meta, 0.0, []))
+                    row.duration += meta["duration"]
+                    row.places.append((name, group, number))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[StoredFeatures]:
+        return (self[key] for key in self.keys)
+
+    def __getitem__(self, which: int | str) -> StoredFeatures:
+        key = self.keys[which] if isinstance(which, int) else which
+        row = self._rows[key]
+        if self.format == "npy":
+            values = np.load(self.target / os.fsencode(row.meta["file"]).decode("utf-8", "surrogateescape"))
+        else:
+            values = np.concatenate([self._part(*place) for place in row.places], axis=2)
+        names = ("key", "path", "label", "sample_rate")
+        return StoredFeatures(**{name: row.meta[name] for name in names}, duration=row.duration, values=values)
+
+    def _part(self, name: str, group: int, number: int) -> NDArray[np.float32]:
+        if self._held != (name, group):  # neighbouring rows are usually read one after the other
+            with pq.ParquetFile(self.target / name) as file:
+                self._held_values = file.read_row_group(group, columns=["shape", "values"])
+            self._held = (name, group)
+        shape = self._held_values["shape"][number].as_py()
+        values = self._held_values["values"][number].values.to_numpy(zero_copy_only=False)
+        return np.asarray(values, np.float32).reshape(shape)
+
+
+def load(target: str | os.PathLike[str]) -> FeatureStore:
+    """Open a feature store that `extract_folder` or the command line has written.
+
+    Raises
+    ------
+    StoreError
+        If the folder is not a feature store, or is damaged.
+
+    Examples
+    --------
+    >>> import tempfile, soundfile
+    >>> folder = tempfile.mkdtemp()
+    >>> soundfile.write(folder + "/a.wav", np.zeros(8000), 8000)
+    >>> _ = extract_folder(folder, folder + "/features", "gabor-40")
+    >>> store = load(folder + "/features")
+    >>> store.keys, store["a.wav"].values.shape
+    (['a.wav'], (1, 40, 100))
+    """
+    return FeatureStore(target)

@@ -1,0 +1,74 @@
+"""A .npy file that grows along its last axis, frame by frame, in constant memory."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["NpyWriter"]
+
+
+class NpyWriter:
+    """Writes a (channels, features, frames) float32 array to a .npy file as blocks of frames arrive.
+
+    Parameters
+    ----------
+    path : Path
+    rows : (channels, features)
+    expected : int
+        How many frames will probably come. Rows are laid out for so many, and again where there are more or fewer.
+    """
+
+    def __init__(self, path: Path, rows: tuple[int, int], expected: int) -> None:
+        self.path = path
+        self.rows = rows
+        self.frames = 0
+        self._capacity = expected
+        self._file = open(path, "w+b")  # noqa: SIM115
+        self._begin = self._write_header(self._file, expected)
+
+    def _write_header(self, file: io.BufferedRandom, frames: int) -> int:
+        layout = {"descr": "<f4", "fortran_order": False, "shape": (*self.rows, frames)}
+        file.seek(0)
+        np.lib.format.write_array_header_1_0(file, layout)
+        return file.tell()
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Append frames. Shape: (channels, features, frames)"""
+        count = block.shape[2]
+        if self.frames + count > self._capacity:
+            self._lay_out(max(2 * self._capacity, self.frames + count))
+        for number, row in enumerate(block.reshape(-1, count)):
+            self._file.seek(self._begin + 4 * (number * self._capacity + self.frames))
+            self._file.write(np.ascontiguousarray(row, "<f4").data)
+        self.frames += count
+
+    def _lay_out(self, capacity: int) -> None:
+        draft = self.path.with_name(self.path.name + ".draft")
+        with open(draft, "w+b") as file:
+            begin = self._write_header(file, capacity)
+            for number in range(self.rows[0] * self.rows[1]):
+                self._file.seek(self._begin + 4 * number * self._capacity)
+                file.seek(begin + 4 * number * capacity)
+                file.write(self._file.read(4 * min(self.frames, capacity)))
+            file.truncate(begin + 4 * self.rows[0] * self.rows[1] * capacity)
+        self._file.close()
+        os.replace(draft, self.path)
+        self._file = open(self.path, "r+b")  # noqa: SIM115
+        self._begin, self._capacity = begin, capacity
+
+    def close(self) -> None:
+        """Trim the rows to what came, and make sure that all is on the disk."""
+        if self.frames != self._capacity:
+            self._lay_out(self.frames)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close without finishing."""
+        self._file.close()

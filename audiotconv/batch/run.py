@@ -1,0 +1,320 @@
+"""A folder of recordings becomes a feature store."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import AudioReader, shown
+from ..errors import AudioFileError, AudiotconvError, ParameterError, StoreError
+from ..extraction import CHANNELS, block_samples, feature_blocks
+from ..kernels.compile import available_threads
+from ..recipes import Recipe, get_recipe
+from ..stages.checks import integer_at_least
+from .plan import Item, plan, text
+from .sinks import Kept, NpySink, ParquetSink, Recording, Sink
+from .store import FORMATS, RunFolder
+
+__all__ = ["Failure", "FolderReport", "Progress", "extract_folder"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A recording that gave no features: `reason` in a word or two, `message` in a sentence."""
+
+    key: str
+    path: str
+    reason: str
+    message: str
+
+
+@dataclass
+class Progress:
+    """How far a run is, for a progress bar: changed by the run, from several threads.
+
+    `bytes` are those of finished files and of the finished parts of long ones.
+    """
+
+    files: int = 0
+    files_done: int = 0
+    bytes: int = 0
+    bytes_done: float = 0.0
+    audio_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class FolderReport:
+    """What a run has done.
+
+    Attributes
+    ----------
+    target : str
+    recipe, recipe_hash : str
+    files, done : int
+        Recordings found, and recordings in the store.
+    failures : list of Failure
+    warnings : list of str
+        Recordings that are in the store although something was odd.
+    frames : int
+    audio_seconds, seconds : float
+        Length of what was processed, summed over files, and the time that the run took.
+    """
+
+    target: str
+    recipe: str
+    recipe_hash: str
+    files: int
+    done: int
+    frames: int
+    audio_seconds: float
+    seconds: float
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def speed(self) -> float:
+        """Seconds of audio per second of time."""
+        return self.audio_seconds / self.seconds if self.seconds else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain lists, texts and numbers."""
+        return {**asdict(self), "failed": len(self.failures), "real_time_factor": round(self.speed, 1)}
+
+
+@dataclass(slots=True)
+class _Outcome:
+    kept: Kept | None = None
+    failure: Failure | None = None
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    recipe: Recipe
+    label: bool
+    channels: str
+    strict: bool
+    threads: int
+
+
+def extract_folder(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    recipe: str | os.PathLike[str] | Recipe = "gammatone-64",
+    *,
+    workers: int | None = None,
+    format: str = "parquet",
+    label: str | None = None,
+    channels: str = "keep",
+    strict: bool = False,
+    progress: Callable[[Progress], Any] | None = None,
+) -> FolderReport:
+    """Extract the features of every recording in folders and files into a feature store.
+
+    Parameters
+    ----------
+    source : path or sequence of paths
+        Files, and folders that are searched with their subfolders.
+    target : path
+        The store's folder: new, empty, or a store, which is replaced when the run has finished.
+    recipe : str, path or Recipe
+        As in `extract`.
+    workers : int, optional
+        How many recordings are processed at a time, each on a thread; by default one per core. With fewer recordings
+        than workers, each is processed on several threads.
+    format : "parquet" or "npy"
+        Parquet shards with one row per recording (a long one continues in further rows), or one .npy file each, in
+        the inputs' tree, with an index.
+    label : "parent" or None
+        Whether to note the name of each file's folder as its label.
+    channels : "keep" or "mono"
+    strict : bool
+        Set recordings aside that hold less than their header says.
+    progress : callable, optional
+        Called now and then, from this thread, with a `Progress`.
+
+    Returns
+    -------
+    FolderReport
+        Recordings that failed are listed in it with their reasons; all others are in the store.
+
+    Raises
+    ------
+    AudioFileError, AudioError
+        If an input does not exist, or there is no recording at all.
+    StoreError
+        If the target cannot be written; an earlier store is still there.
+    RecipeError, ParameterError
+        If the recipe or a parameter is wrong.
+
+    Examples
+    --------
+    >>> import tempfile, soundfile
+    >>> folder = tempfile.mkdtemp()
+    >>> soundfile.write(folder + "/a.wav", np.zeros(8000), 8000)
+    >>> report = extract_folder(folder, folder + "/features", "gabor-40")
+    >>> report.done, report.frames, report.failures
+    (1, 100, [])
+    """
+    started = time.perf_counter()
+    recipe = get_recipe(recipe)
+    for name, value, allowed in (("format", format, FORMATS), ("channels", channels, CHANNELS)):
+        if value not in allowed:
+            raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
+    if label not in (None, "parent"):
+        raise ParameterError(f'label is {label!r}; it must be "parent" or None')
+    workers = available_threads() if workers is None else integer_at_least("workers", workers, 1)
+    inputs = [source] if isinstance(source, str | os.PathLike) else list(source)
+    items = plan(inputs)
+    if not items:
+        raise AudioFileError(f"no sound file was found in {', '.join(shown(entry) for entry in inputs)}", "missing")
+    folder = RunFolder(Path(target))
+    state = Progress(files=len(items), bytes=sum(item.size for item in items))
+    settings = _Settings(recipe, label == "parent", channels, strict, max(1, workers // len(items)))
+    failures: list[Failure] = []
+    warnings: list[str] = []
+    done = frames = 0
+    seconds = 0.0
+    try:
+        sink: Sink = ParquetSink(folder.path) if format == "parquet" else NpySink(folder.path)
+        with ThreadPoolExecutor(min(workers, len(items)), "audiotconv") as pool:
+            for outcome in _in_order(pool, workers, items, settings, sink, state, progress):
+                warnings += outcome.notes
+                if outcome.failure is not None:
+                    failures.append(outcome.failure)
+                if outcome.kept is not None:
+                    sink.take(outcome.kept)
+                    done += 1
+                    frames += sum(part.shape[2] for part in outcome.kept.parts)
+                    seconds += outcome.seconds
+        sink.close()
+        summary = {"files_found": len(items), "done": done, "failures": [asdict(failure) for failure in failures]}
+        folder.commit(recipe, format, {**summary, "warnings": warnings})
+    except OSError as error:
+        folder.discard()
+        if isinstance(error, AudiotconvError):
+            raise
+        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        folder.discard()
+        raise
+    return FolderReport(
+        target=shown(target),
+        recipe=recipe.name,
+        recipe_hash=recipe.hash,
+        files=len(items),
+        done=done,
+        frames=frames,
+        audio_seconds=seconds,
+        seconds=time.perf_counter() - started,
+        failures=failures,
+        warnings=warnings,
+    )
+
+
+def _in_order(
+    pool: Executor,
+    workers: int,
+    items: Sequence[Item],
+    settings: _Settings,
+    sink: Sink,
+    state: Progress,
+    progress: Callable[[Progress], Any] | None,
+) -> Iterator[_Outcome]:
+    """Outcomes in the plan's order, a few recordings ahead of the one that is waited for."""
+    waiting: deque[Future[_Outcome]] = deque()
+    rest = iter(items)
+    stop: list[bool] = []
+    try:
+        while True:
+            while len(waiting) < 2 * workers + 2 and (item := next(rest, None)) is not None:
+                waiting.append(pool.submit(_process, item, settings, sink, state, stop))
+            if not waiting:
+                return
+            while not waiting[0].done():
+                if progress is not None:
+                    progress(state)
+                _wait(waiting[0])
+            outcome = waiting.popleft().result()
+            if progress is not None:
+                progress(state)
+            yield outcome
+    finally:
+        stop.append(True)
+        for future in waiting:
+            future.cancel()
+
+
+def _wait(future: Future[_Outcome]) -> None:
+    try:
+        future.exception(timeout=0.1)
+    except TimeoutError:
+        pass
+
+
+class _Stopped(Exception):
+    """The run has ended; a worker gives up its recording."""
+
+
+def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop: list[bool]) -> _Outcome:
+    """One recording, in a worker thread."""
+    outcome = _Outcome()
+    credited = 0.0
+    try:
+        with AudioReader(item.path, strict=settings.strict) as reader:
+            chain = settings.recipe.build(reader.sample_rate)
+            channels = 1 if settings.channels == "mono" else reader.channels
+            recording = Recording(
+                item=item,
+                label=text(item.label) if settings.label else None,
+                sample_rate=reader.sample_rate,
+                rows=(channels, len(chain.features)),
+                hop=chain.geometry.hop,
+                expected=None if reader.frames is None else chain.geometry.count(reader.frames),
+                recipe=settings.recipe.name,
+                recipe_hash=settings.recipe.hash,
+            )
+
+            def read() -> Iterator[NDArray[Any]]:
+                nonlocal credited
+                for block in reader.blocks(block_samples(reader)):
+                    if stop:
+                        raise _Stopped
+                    yield block
+                    state.audio_seconds += block.shape[1] / reader.sample_rate
+                    if reader.frames:
+                        credit = item.size * min(1.0, reader.position / reader.frames)
+                        state.bytes_done += credit - credited
+                        credited = credit
+
+            blocks = feature_blocks(chain, read(), settings.channels, settings.threads)
+            outcome.kept = sink.keep(recording, blocks, lambda: reader.position)
+            outcome.seconds = reader.position / reader.sample_rate
+            outcome.notes = reader.notes
+    except StoreError:
+        raise
+    except _Stopped:
+        pass
+    except AudiotconvError as error:
+        outcome.failure = _failure(item, getattr(error, "reason", "unsupported"), str(error))
+    except MemoryError:
+        outcome.failure = _failure(item, "too large", f"{shown(item.path)} needs more memory than there is")
+    except Exception as error:  # one recording's trouble must not end the run
+        outcome.failure = _failure(item, "internal error", f"{shown(item.path)}: {type(error).__name__}: {error}")
+    state.files_done += 1
+    state.bytes_done += item.size - credited
+    return outcome
+
+
+def _failure(item: Item, reason: str, message: str) -> Failure:
+    return Failure(text(item.key), text(item.path), reason, message)

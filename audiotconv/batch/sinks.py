@@ -1,0 +1,213 @@
+"""Where a run's features go: one class for each store format.
+
+`keep` is called by the worker that computes a recording, `take` by the run's own thread with what `keep` gave, in
+the order of the plan, so that the store does not depend on which worker was faster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import StoreError
+from .npy import NpyWriter
+from .plan import Item, text
+from .store import ROW_VALUES, Part, ShardWriter, write_index
+
+__all__ = ["Kept", "NpySink", "ParquetSink", "Recording", "Sink"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What is known of a recording before its features are computed."""
+
+    item: Item
+    label: str | None
+    sample_rate: int
+    rows: tuple[int, int]  # channels and features
+    hop: int
+    expected: int | None  # frames
+    recipe: str
+    recipe_hash: str
+
+    def part(self, number: int, first: int, frames: int, samples: int | None) -> Part:
+        """One row; `samples` is the recording's length where the row is its last one."""
+        end = (first + frames) * self.hop if samples is None else samples
+        return Part(
+            key=text(self.item.key),
+            path=text(self.item.path),
+            label=self.label,
+            sample_rate=self.sample_rate,
+            duration=max(0, end - first * self.hop) / self.sample_rate,
+            part=number,
+            first_frame=first,
+            recipe=self.recipe,
+            recipe_hash=self.recipe_hash,
+            shape=[*self.rows, frames],
+        )
+
+
+@dataclass(slots=True)
+class Kept:
+    """A recording's features in memory, or the file they were written to."""
+
+    parts: list[Part]
+    values: NDArray[np.float32] | None = None
+    file: Path | None = None
+
+
+class Length(Protocol):
+    """Tells a recording's length in samples, once it has been read."""
+
+    def __call__(self) -> int: ...
+
+
+class Sink(Protocol):
+    """A store format."""
+
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept: ...
+
+    def take(self, kept: Kept) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """System errors while writing are the store's, and end the run; they are not the recording's."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be written: {error.strerror or error}") from None
+
+
+class ParquetSink:
+    """Rows in Parquet shards. A recording that is too long for one row gets a shard of its own, written as it comes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self._shard: ShardWriter | None = None
+
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        most = max(1, ROW_VALUES // (recording.rows[0] * recording.rows[1]))
+        if recording.expected is not None and recording.expected <= most:
+            found = list(blocks)
+            empty = np.empty((*recording.rows, 0), np.float32)
+            values = found[0] if len(found) == 1 else np.concatenate([empty, *found], axis=2)
+            return Kept([recording.part(0, 0, values.shape[2], length())], values)
+        return self._keep_long(recording, _regrouped(blocks, most), length)
+
+    def _keep_long(self, recording: Recording, rows: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        path = self._folder / f"long-{os.urandom(8).hex()}.tmp"
+        parts: list[Part] = []
+        with _writing(path):
+            writer = ShardWriter(path)
+        try:
+            first = 0
+            held: NDArray[np.float32] | None = None
+            for row in rows:  # one row late, as the last one knows the recording's length
+                if held is not None:
+                    parts.append(recording.part(len(parts), first, held.shape[2], None))
+                    with _writing(path):
+                        writer.add(parts[-1], held)
+                    first += held.shape[2]
+                held = row
+            last = np.empty((*recording.rows, 0), np.float32) if held is None else held
+            parts.append(recording.part(len(parts), first, last.shape[2], length()))
+            with _writing(path):
+                writer.add(parts[-1], last)
+                writer.close()
+        except BaseException:
+            with contextlib.suppress(Exception):
+                writer.close()
+            path.unlink(missing_ok=True)
+            raise
+        return Kept(parts, file=path)
+
+    def take(self, kept: Kept) -> None:
+        with _writing(self._folder / "x"):
+            if kept.file is not None:
+                self._close_shard()
+                os.replace(kept.file, self._next())
+                return
+            if self._shard is None:
+                self._shard = ShardWriter(self._next())
+            assert kept.values is not None
+            self._shard.add(kept.parts[0], kept.values)
+            if self._shard.full:
+                self._close_shard()
+
+    def _next(self) -> Path:
+        self._count += 1
+        return self._folder / f"features-{self._count - 1:05d}.parquet"
+
+    def _close_shard(self) -> None:
+        if self._shard is not None:
+            self._shard.close()
+            self._shard = None
+
+    def close(self) -> None:
+        with _writing(self._folder / "x"):
+            self._close_shard()
+
+
+class NpySink:
+    """One .npy file per recording, in the inputs' tree, and `index.parquet` with the rows' other columns."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._parts: list[Part] = []
+        self._files: list[str] = []
+
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        path = self._folder / (recording.item.key + ".npy")
+        with _writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            writer = NpyWriter(path, recording.rows, recording.expected or 0)
+        try:
+            for block in blocks:
+                with _writing(path):
+                    writer.add(block)
+            with _writing(path):
+                writer.close()
+        except BaseException:
+            writer.abandon()
+            path.unlink(missing_ok=True)
+            raise
+        return Kept([recording.part(0, 0, writer.frames, length())], file=path)
+
+    def take(self, kept: Kept) -> None:
+        assert kept.file is not None
+        self._parts += kept.parts
+        self._files.append(text(kept.file.relative_to(self._folder).as_posix()))
+
+    def close(self) -> None:
+        index = self._folder / "index.parquet"
+        with _writing(index):
+            write_index(index, self._parts, self._files)
+
+
+def _regrouped(blocks: Iterable[NDArray[np.float32]], frames: int) -> Iterator[NDArray[np.float32]]:
+    """The same frames in blocks of `frames`, the last one shorter."""
+    held: list[NDArray[np.float32]] = []
+    count = 0
+    for block in blocks:
+        held.append(block)
+        count += block.shape[2]
+        while count >= frames:
+            joined = np.concatenate(held, axis=2)
+            yield np.ascontiguousarray(joined[:, :, :frames])
+            held = [joined[:, :, frames:].copy()]
+            count -= frames
+    if count:
+        yield np.concatenate(held, axis=2)

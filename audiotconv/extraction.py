@@ -1,0 +1,204 @@
+"""A recipe and a waveform or a file give a feature map."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .audio import AudioReader, as_samples, mean_of_channels
+from .errors import AudioError, AudioWarning, ParameterError
+from .recipes import Recipe, get_recipe
+from .stages import Chain
+from .stages.checks import integer_at_least, threads_for
+
+__all__ = ["CHANNELS", "FeatureMap", "block_samples", "extract", "feature_blocks"]
+
+CHANNELS = ("keep", "mono")
+_BLOCK_VALUES = 1 << 20  # samples of all channels held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureMap:
+    """Features of a recording over time.
+
+    Attributes
+    ----------
+    values : (channels, features, frames) float32
+    frame_times : (frames,) float64
+        The time in seconds that each frame belongs to.
+    feature_names : tuple of str
+    sample_rate : int
+        Of the samples that the recipe ran on, in Hz.
+    recipe : Recipe
+    """
+
+    values: NDArray[np.float32]
+    frame_times: NDArray[np.float64]
+    feature_names: tuple[str, ...]
+    sample_rate: int
+    recipe: Recipe
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(channels, features, frames)"""
+        return self.values.shape
+
+
+def extract(
+    source: str | os.PathLike[str] | BinaryIO | Any,
+    recipe: str | os.PathLike[str] | Recipe = "gammatone-64",
+    *,
+    sample_rate: int | None = None,
+    channels: str = "keep",
+    threads: int | None = None,
+    block_size: int | None = None,
+    strict: bool = False,
+) -> FeatureMap:
+    """The feature map of a recording.
+
+    Parameters
+    ----------
+    source : path, binary file object or array
+        A sound file that libsndfile reads (WAV, FLAC, OGG, MP3, AIFF, ...), or samples: (time,) or (channels, time),
+        int16, int32 or floating-point.
+    recipe : str, path or Recipe
+        A name from `list_recipes`, a TOML file, or a Recipe.
+    sample_rate : int
+        Of an array, in Hz. A file knows its own.
+    channels : "keep" or "mono"
+        One feature map per channel, or one of the mean of the channels.
+    threads : int, optional
+        At most this many; by default as many as pay.
+    block_size : int, optional
+        How many samples of a file to read at a time. None of threads and block_size changes a bit of the result.
+    strict : bool
+        Raise AudioError where a file holds less than its header says, instead of warning.
+
+    Returns
+    -------
+    FeatureMap
+        Shape: (channels, features, frames)
+
+    Raises
+    ------
+    AudioFileError
+        If the file cannot be read.
+    AudioError
+        If it holds no sound, or sound that cannot be used.
+    RecipeError, ParameterError
+        If the recipe or a parameter is wrong.
+
+    Warns
+    -----
+    AudioWarning
+        If a file could be used but is not what its header says.
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    >>> features = extract(noise, "gammatone-64", sample_rate=16000)
+    >>> features.shape, features.frame_times[:3].tolist()
+    ((1, 64, 100), [0.004875, 0.014875, 0.024875])
+    """
+    recipe = get_recipe(recipe)
+    if channels not in CHANNELS:
+        raise ParameterError(f"channels is {channels!r}; it must be one of {', '.join(CHANNELS)}")
+    if not isinstance(source, str | bytes | os.PathLike) and not hasattr(source, "read"):
+        return _extract_array(source, recipe, sample_rate, channels, threads)
+    with AudioReader(source, strict=strict) as reader:
+        if sample_rate is not None and sample_rate != reader.sample_rate:
+            raise ParameterError(
+                f"sample_rate is {sample_rate} Hz and {reader.name} has {reader.sample_rate} Hz; leave it out for a file"
+            )
+        chain = recipe.build(reader.sample_rate)
+        size = block_samples(reader) if block_size is None else integer_at_least("block_size", block_size, 1)
+        values = _joined(feature_blocks(chain, reader.blocks(size), channels, threads), chain, reader, channels)
+        for note in reader.notes:
+            warnings.warn(note, AudioWarning, stacklevel=2)
+        return _feature_map(values, chain, reader.position, reader.sample_rate, recipe)
+
+
+def _extract_array(
+    source: Any, recipe: Recipe, sample_rate: int | None, channels: str, threads: int | None
+) -> FeatureMap:
+    if sample_rate is None:
+        raise ParameterError("the sample rate of an array is not known; give sample_rate, in Hz")
+    samples = as_samples(source)
+    if samples.shape[1] == 0:
+        raise AudioError("the signal holds no samples", "empty")
+    chain = recipe.build(sample_rate)
+    blocks = list(feature_blocks(chain, [samples], channels, threads))
+    count = 1 if channels == "mono" else samples.shape[0]
+    values = np.concatenate([_nothing(chain, count), *blocks], axis=2) if len(blocks) != 1 else blocks[0]
+    return _feature_map(values, chain, samples.shape[1], sample_rate, recipe)
+
+
+def _feature_map(
+    values: NDArray[np.float32], chain: Chain, samples: int, sample_rate: int, recipe: Recipe
+) -> FeatureMap:
+    return FeatureMap(values, chain.geometry.times(samples, sample_rate), chain.features, sample_rate, recipe)
+
+
+def _nothing(chain: Chain, channels: int) -> NDArray[np.float32]:
+    return np.empty((channels, len(chain.features), 0), np.float32)
+
+
+def _joined(
+    blocks: Iterable[NDArray[np.float32]], chain: Chain, reader: AudioReader, channels: str
+) -> NDArray[np.float32]:
+    """The blocks side by side, written into one array as they come where the length is known beforehand."""
+    count = 1 if channels == "mono" else reader.channels
+    if reader.frames is None:
+        return np.concatenate([_nothing(chain, count), *blocks], axis=2)
+    out = _nothing(chain, count)
+    at = 0
+    for block in blocks:
+        if at == 0:  # not before: a header may promise more than there is memory for, and hold nothing
+            out = np.empty((count, len(chain.features), chain.geometry.count(reader.frames)), np.float32)
+        out[:, :, at : at + block.shape[2]] = block
+        at += block.shape[2]
+    return out if at == out.shape[2] else out[:, :, :at].copy()
+
+
+def block_samples(reader: AudioReader) -> int:
+    """How many samples of a file to read at a time: a fixed amount of memory, whatever the file."""
+    return max(4096, _BLOCK_VALUES // reader.channels)
+
+
+def feature_blocks(
+    chain: Chain, blocks: Iterable[NDArray[Any]], channels: str = "keep", threads: int | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """Frames of a signal that arrives in blocks, as soon as each is settled.
+
+    The blocks' sizes have no influence on the frames. Only what later frames still see is held.
+
+    Shape: blocks of (channels, time) -> blocks of (channels, features, frames)
+    """
+    geometry = chain.geometry
+    held: list[NDArray[Any]] = []
+    first = end = done = 0
+    for arrived in blocks:
+        block = mean_of_channels(arrived) if channels == "mono" else arrived
+        held.append(block)
+        end += block.shape[1]
+        ready = geometry.ready(end)
+        if ready <= done:
+            continue
+        samples = held[0] if len(held) == 1 else np.concatenate(held, axis=1)
+        workers = threads_for(chain.operations * samples.size, threads)
+        yield chain.run(samples, first, None, done, ready, workers)
+        done = ready
+        keep = min(max(first, geometry.inputs(done, done + 1)[0]), end)
+        held = [samples[:, keep - first :].copy()]
+        first = keep
+    count = geometry.count(end)
+    if count > done:
+        samples = np.concatenate(held, axis=1)
+        workers = threads_for(chain.operations * samples.size, threads)
+        yield chain.run(samples, first, end, done, count, workers)

@@ -1,0 +1,19 @@
+"""Filter designs: NumPy only, nothing compiled."""
+
+from .bank import FilterBank
+from .gabor import gabor_bank
+from .gammatone import gammatone_bank
+from .scales import erb_bandwidth, erb_space, hz_to_mel, mel_space, mel_to_hz
+from .sinc import sinc_bank
+
+__all__ = [
+    "FilterBank",
+    "erb_bandwidth",
+    "erb_space",
+    "gabor_bank",
+    "gammatone_bank",
+    "hz_to_mel",
+    "mel_space",
+    "mel_to_hz",
+    "sinc_bank",
+]

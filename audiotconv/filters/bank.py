@@ -1,0 +1,87 @@
+"""A bank of FIR filters: impulse responses with their frequencies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ParameterError
+
+__all__ = ["FilterBank", "check_band_limits"]
+
+
+@dataclass(frozen=True, eq=False)
+class FilterBank:
+    """Impulse responses of filters that look at the same signal side by side.
+
+    Output t of band b is ``sum(taps[b, k] * x[t + advance - k] for k in range(taps.shape[1]))``.
+
+    Parameters
+    ----------
+    taps : (bands, span) float64 or complex128
+        Impulse responses. Complex ones give an analytic signal, whose squared modulus is a smooth energy.
+    centres, bandwidths : (bands,) float64
+        In Hz, as the design defines them.
+    sample_rate : int
+        In Hz.
+    advance : int
+        By how many samples an output looks ahead: 0 for causal filters, half the span for symmetric ones.
+
+    Raises
+    ------
+    ParameterError
+        If shapes disagree, a tap is not finite, or `advance` is outside of the span.
+    """
+
+    taps: NDArray[np.float64] | NDArray[np.complex128]
+    centres: NDArray[np.float64]
+    bandwidths: NDArray[np.float64]
+    sample_rate: int
+    advance: int = 0
+
+    def __post_init__(self) -> None:
+        taps = np.asarray(self.taps)
+        if taps.ndim != 2 or 0 in taps.shape:
+            raise ParameterError(f"taps have the shape {taps.shape}; a bank needs (bands, span), each at least 1")
+        if not np.isfinite(taps).all():
+            band = int(np.argwhere(~np.isfinite(taps))[0, 0])
+            raise ParameterError(f"the taps of band {band} are not all finite")
+        for name in ("centres", "bandwidths"):
+            if np.shape(getattr(self, name)) != taps.shape[:1]:
+                raise ParameterError(f"{name} have the shape {np.shape(getattr(self, name))}; it must be one per band")
+        if not 0 <= self.advance < taps.shape[1]:
+            raise ParameterError(f"advance is {self.advance}; it must lie within the span of {taps.shape[1]} taps")
+
+    @property
+    def span(self) -> int:
+        """The number of taps."""
+        return int(self.taps.shape[1])
+
+    def response(self, frequency: ArrayLike) -> NDArray[np.complex128]:
+        """The complex gain of each band at the frequencies (Hz).
+
+        Shape: (bands, frequencies)
+        """
+        phase = -2j * np.pi / self.sample_rate * np.outer(np.arange(self.span), np.atleast_1d(frequency))
+        return np.asarray(self.taps @ np.exp(phase), np.complex128)
+
+    def scaled(self, gain: float) -> FilterBank:
+        """The bank with every band's gain at its centre frequency set to `gain`."""
+        phase = -2j * np.pi / self.sample_rate * np.outer(self.centres, np.arange(self.span))
+        now = np.abs(np.sum(self.taps * np.exp(phase), axis=1))
+        return FilterBank(
+            self.taps * (gain / now)[:, None], self.centres, self.bandwidths, self.sample_rate, self.advance
+        )
+
+
+def check_band_limits(fmin: float, fmax: float, sample_rate: int) -> None:
+    """Raise ParameterError unless 0 < fmin < fmax <= sample_rate / 2."""
+    if sample_rate < 1:
+        raise ParameterError(f"the sample rate is {sample_rate} Hz; it must be at least 1")
+    if not 0.0 < fmin < fmax <= sample_rate / 2:
+        raise ParameterError(
+            f"fmin is {fmin} Hz and fmax {fmax} Hz; at a sample rate of {sample_rate} Hz they must satisfy "
+            f"0 < fmin < fmax <= {sample_rate / 2:g}"
+        )

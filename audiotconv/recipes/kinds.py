@@ -1,0 +1,83 @@
+"""The kinds of stages that a recipe can name, their parameters, and how each is built for a sample rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import RecipeError
+from ..filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
+from ..stages import BankEnergy, Log, Stage
+from ..stages.log import LOG_UNITS
+from .quantities import Choice, Count, Number, Parameter, Quantity
+
+__all__ = ["KINDS", "StageKind"]
+
+Build = Callable[[dict[str, Any], int, tuple[str, ...] | None], Stage]
+
+# A filter's passband must stay clear of half the sample rate.
+_HIGHEST = 0.45
+
+
+@dataclass(frozen=True, slots=True)
+class StageKind:
+    """A kind of stage: parameters by name, and a function of (values, sample rate, the input's feature names)."""
+
+    parameters: dict[str, Parameter]
+    build: Build
+    takes_samples: bool
+
+
+def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
+    fmin, fmax = values["fmin"], min(values["fmax"], _HIGHEST * sample_rate)
+    if fmin >= fmax:
+        raise RecipeError(
+            f"at a sample rate of {sample_rate} Hz bands reach up to {_HIGHEST * sample_rate:g} Hz, and fmin is {fmin:g} Hz"
+        )
+    make = {"gammatone": gammatone_bank, "gabor": gabor_bank, "sinc": sinc_bank}[values["filters"]]
+    return make(values["bands"], sample_rate=sample_rate, fmin=fmin, fmax=fmax)
+
+
+def _bank_energy(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:
+    hop, window = round(values["hop"] * sample_rate), round(values["window"] * sample_rate)
+    if hop < 1:
+        raise RecipeError(f"a hop of {values['hop'] * 1e3:g} ms is less than one sample at {sample_rate} Hz")
+    if window < hop:
+        raise RecipeError(f"the window ({values['window'] * 1e3:g} ms) must not be shorter than the hop")
+    # The hop is exact; the stride is its largest divisor within the limit, and the window whole strides.
+    most = max(1, int(values["stride"] * sample_rate + 1e-9))
+    stride = max(step for step in range(1, min(most, hop) + 1) if hop % step == 0)
+    return BankEnergy(
+        _bank(values, sample_rate), window=max(hop, round(window / stride) * stride), hop=hop, stride=stride
+    )
+
+
+def _log(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:
+    assert features is not None
+    return Log(features, floor=values["floor"], unit=values["unit"])
+
+
+KINDS = {
+    "bank-energy": StageKind(
+        {
+            "filters": Choice("the design of the filters", words=("gammatone", "gabor", "sinc")),
+            "bands": Count("how many filters", least=1, most=10_000),
+            "fmin": Quantity("the lowest frequency", kind="frequency"),
+            "fmax": Quantity("the highest frequency, or 0.45 times the sample rate if that is lower", kind="frequency"),
+            "window": Quantity("the length of the average", kind="time"),
+            "hop": Quantity("the time from one frame to the next", kind="time"),
+            "stride": Quantity("filter outputs are computed at least this often", default="1 us", kind="time"),
+        },
+        _bank_energy,
+        takes_samples=True,
+    ),
+    "log": StageKind(
+        {
+            "floor": Number("smaller values count as this", default=1e-10, least=1e-37, most=1e38),
+            "unit": Choice("natural, log10 or dB", default="natural", words=tuple(LOG_UNITS)),
+        },
+        _log,
+        takes_samples=False,
+    ),
+}

@@ -1,0 +1,103 @@
+"""Values in recipes: numbers with units, checked against what a parameter can be."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import RecipeError
+
+__all__ = ["Choice", "Count", "Number", "Parameter", "Quantity", "read_parameters"]
+
+_UNITS = {
+    "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6},
+    "frequency": {"Hz": 1.0, "kHz": 1e3},
+}
+_WRITTEN = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One key of a recipe's stage. `default` None means that it must be given."""
+
+    meaning: str
+    default: Any = None
+
+    def read(self, where: str, value: Any) -> Any:
+        """The value in base units; RecipeError with one sentence that begins with `where` if it cannot be."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity(Parameter):
+    """A number with a unit, such as "25 ms" or "8 kHz", above zero, in s or Hz."""
+
+    kind: str = "time"
+
+    def read(self, where: str, value: Any) -> float:
+        units = _UNITS[self.kind]
+        match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
+        if match is None or match[2] not in units:
+            named = " or ".join(f'"{unit}"' for unit in units)
+            raise RecipeError(f"{where} is {value!r}; it must be a {self.kind}: a number and {named}, in quotes")
+        number = float(match[1])
+        if not 0.0 < number < math.inf:
+            raise RecipeError(f"{where} is {value!r}; it must be above zero")
+        return number * units[match[2]]
+
+
+@dataclass(frozen=True, slots=True)
+class Count(Parameter):
+    """An integer from `least` to `most`."""
+
+    least: int = 1
+    most: int = 1_000_000
+
+    def read(self, where: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value <= self.most:
+            raise RecipeError(f"{where} is {value!r}; it must be an integer from {self.least} to {self.most}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Parameter):
+    """A number from `least` to `most`, without a unit."""
+
+    least: float = -math.inf
+    most: float = math.inf
+
+    def read(self, where: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
+            raise RecipeError(f"{where} is {value!r}; it must be a number from {self.least:g} to {self.most:g}")
+        return float(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Parameter):
+    """One of a few words."""
+
+    words: tuple[str, ...] = ()
+
+    def read(self, where: str, value: Any) -> str:
+        if value not in self.words:
+            raise RecipeError(f"{where} is {value!r}; it must be one of {', '.join(self.words)}")
+        return str(value)
+
+
+def read_parameters(where: str, table: dict[str, Any], known: dict[str, Parameter]) -> dict[str, Any]:
+    """Every known parameter's value, from the table or its default; RecipeError for unknown and missing keys."""
+    for key in table:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1, 0.5)
+            hint = f"; did you mean {close[0]}?" if close else f"; the keys are {', '.join(known)}"
+            raise RecipeError(f"{where} has the unknown key {key!r}{hint}")
+    values = {}
+    for key, parameter in known.items():
+        value = table.get(key, parameter.default)
+        if value is None:
+            raise RecipeError(f"{where} lacks the key {key!r}: {parameter.meaning}")
+        values[key] = parameter.read(f"{where} {key}", value)
+    return values

@@ -1,0 +1,173 @@
+"""Recipes: named, versioned, immutable lists of stages, read from TOML."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import json
+import os
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ..errors import AudiotconvError, ParameterError, RecipeError
+from ..stages import Chain
+from .kinds import KINDS
+from .quantities import Count, Parameter, read_parameters
+
+__all__ = ["Recipe", "get_recipe", "list_recipes"]
+
+_HEAD_KEYS = ("name", "version", "description", "stage")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A list of stages with their parameters.
+
+    Make one with `get_recipe` or `Recipe.from_toml`.
+
+    Attributes
+    ----------
+    name, description : str
+    version : int
+    stages : tuple of (kind, ((parameter, value), ...))
+        Values in seconds, hertz and plain numbers.
+    hash : str
+        Names everything that shapes the output: 16 hexadecimal digits. The name and description do not count.
+    """
+
+    name: str
+    version: int
+    description: str
+    stages: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+
+    @property
+    def hash(self) -> str:
+        content = json.dumps([self.version, self.stages], separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def build(self, sample_rate: int) -> Chain:
+        """The recipe's stages for a sample rate (Hz).
+
+        Raises
+        ------
+        RecipeError
+            If the recipe does not fit the sample rate.
+
+        Examples
+        --------
+        >>> chain = get_recipe("gammatone-64").build(16000)
+        >>> chain.geometry.hop, chain.geometry.count(16000), len(chain.features)
+        (160, 100, 64)
+        """
+        if isinstance(sample_rate, bool) or not isinstance(sample_rate, int) or sample_rate < 1:
+            raise ParameterError(f"the sample rate is {sample_rate!r}; it must be an integer in Hz, at least 1")
+        return _built(self, sample_rate)
+
+    @staticmethod
+    def from_toml(path: str | os.PathLike[str]) -> Recipe:
+        """The recipe in a TOML file.
+
+        Raises
+        ------
+        RecipeError
+            If the file cannot be read, is not TOML, or has unknown, missing or impossible values.
+        """
+        try:
+            text = Path(path).read_text("utf-8")
+        except OSError as error:
+            raise RecipeError(f"the recipe file {path} cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise RecipeError(f"the recipe file {path} is not UTF-8 text") from None
+        return _parsed(text, f"the recipe file {path}")
+
+
+@functools.lru_cache(maxsize=32)
+def _built(recipe: Recipe, sample_rate: int) -> Chain:
+    built: list[Any] = []
+    for number, (kind, values) in enumerate(recipe.stages, 1):
+        try:
+            built.append(KINDS[kind].build(dict(values), sample_rate, built[-1].features if built else None))
+        except AudiotconvError as error:
+            raise RecipeError(f"recipe {recipe.name}, stage {number} ({kind}): {error}") from None
+    return Chain(built)
+
+
+def _parsed(text: str, where: str) -> Recipe:
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where} is not TOML: {error}") from None
+    for key in table:
+        if key not in _HEAD_KEYS:
+            raise RecipeError(f"{where} has the unknown key {key!r}; the keys are {', '.join(_HEAD_KEYS)}")
+    name, description = table.get("name"), table.get("description", "")
+    if not isinstance(name, str) or not name.strip():
+        raise RecipeError(f"{where} has the name {name!r}; it must be a non-empty text")
+    if not isinstance(description, str):
+        raise RecipeError(f"{where} has the description {description!r}; it must be a text")
+    version = Count("the version").read(f"{where}: version", table.get("version"))
+    entries = table.get("stage")
+    if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise RecipeError(f"{where} has no stages; each is a table [[stage]] with a kind")
+    stages = []
+    for number, entry in enumerate(entries, 1):
+        kind = entry.get("kind")
+        if kind not in KINDS:
+            raise RecipeError(f"{where}, stage {number}: the kind is {kind!r}; it must be one of {', '.join(KINDS)}")
+        if KINDS[kind].takes_samples != (number == 1):
+            need = "takes samples and must come first" if KINDS[kind].takes_samples else "cannot come first"
+            raise RecipeError(f"{where}, stage {number}: {kind} {need}")
+        known: dict[str, Parameter] = KINDS[kind].parameters
+        values = read_parameters(
+            f"{where}, stage {number} ({kind}):", {key: value for key, value in entry.items() if key != "kind"}, known
+        )
+        stages.append((kind, tuple(sorted(values.items()))))
+    return Recipe(name, version, description, tuple(stages))
+
+
+@functools.cache
+def _shipped() -> dict[str, Recipe]:
+    recipes = {}
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".toml"):
+            recipe = _parsed(file.read_text("utf-8"), f"the recipe {file.name}")
+            recipes[recipe.name] = recipe
+    return recipes
+
+
+def list_recipes() -> list[str]:
+    """The names of the recipes that come with audiotconv.
+
+    >>> list_recipes()
+    ['gabor-40', 'gammatone-64']
+    """
+    return list(_shipped())
+
+
+def get_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
+    """A recipe by its name, or by the path of a TOML file (ending in .toml); a Recipe is given back.
+
+    Raises
+    ------
+    RecipeError
+        If there is none of that name, or the file is wrong.
+
+    Examples
+    --------
+    >>> get_recipe("gabor-40").version
+    1
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, os.PathLike) or str(recipe).endswith(".toml"):
+        return Recipe.from_toml(recipe)
+    known = _shipped()
+    if recipe not in known:
+        close = difflib.get_close_matches(str(recipe), known, 1, 0.5)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}, and TOML files (name.toml)"
+        raise RecipeError(f"there is no recipe {recipe!r}; {hint}")
+    return known[recipe]

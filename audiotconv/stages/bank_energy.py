@@ -1,0 +1,119 @@
+"""The filter-bank energy stage: samples in, mean squared filter outputs per band and frame out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..audio import scale_of
+from ..errors import ParameterError
+from ..filters import FilterBank
+from ..geometry import Geometry
+from ..kernels import bank as kernels
+from .base import Stage, aligned_empty
+
+__all__ = ["BankEnergy"]
+
+_CHUNK_OUTPUTS = 512  # filter outputs held at a time: they and the samples under them stay in the second-level cache
+
+
+class BankEnergy(Stage):
+    """Filter a signal with every filter of a bank, square (the modulus, if complex) and average over windows.
+
+    Frame f is centred on samples ``f * hop`` to ``(f + 1) * hop - 1``, so n samples give ceil(n / hop) frames; zeros
+    stand before and after the signal.
+
+    Parameters
+    ----------
+    bank : FilterBank
+    window : int
+        The length of the average in samples, a multiple of `stride`.
+    hop : int
+        The samples from one frame to the next, a multiple of `stride` and at most `window`.
+    stride : int
+        The filters' outputs are computed at every `stride`-th sample. The squared modulus of a complex filter of
+        bandwidth B varies no faster than about 2 * B, so a stride below sample_rate / (2 * B) loses next to nothing.
+
+    Raises
+    ------
+    ParameterError
+        If the lengths do not fit each other.
+
+    Notes
+    -----
+    Its geometry: span ``window - stride + taps``, hop ``hop``. Sums are float32, added in the order of taps, then of
+    time.
+
+    Examples
+    --------
+    >>> from audiotconv.filters import gammatone_bank
+    >>> stage = BankEnergy(gammatone_bank(4, sample_rate=8000, fmax=3600), window=200, hop=80, stride=2)
+    >>> stage.run(np.ones((1, 8000), np.float32), -stage.geometry.lead, stage.geometry.count(8000), 1).shape
+    (1, 4, 100)
+    """
+
+    def __init__(self, bank: FilterBank, *, window: int, hop: int, stride: int = 1) -> None:
+        for name, value in (("window", window), ("hop", hop), ("stride", stride)):
+            if value < 1:
+                raise ParameterError(f"{name} is {value} samples; it must be at least 1")
+        if window % stride or hop % stride:
+            raise ParameterError(f"window ({window}) and hop ({hop}) must be multiples of the stride ({stride})")
+        if hop > window:
+            raise ParameterError(f"hop is {hop} and window {window} samples; windows must not leave gaps")
+        self.bank = bank
+        self.window, self.hop, self.stride = window, hop, stride
+        self.features = tuple(f"{centre:.1f} Hz" for centre in bank.centres)
+        back = bank.span - 1 - bank.advance  # samples before an output's own that its filter sees
+        early = (window - hop) // 2
+        span = window - stride + bank.span
+        lead = early + back
+        self.geometry = Geometry(
+            span=span, hop=hop, lead=lead, trail=span - 1 - lead, centre=2 * back + window - stride
+        )
+        self._taps, self._extent = _packed(bank)
+        self._chunk = _chunk_hops(hop // stride)
+
+    def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
+        bands = len(self.features)
+        out = np.empty((x.shape[0], bands, frames), np.float32)
+        hop, window = self.hop // self.stride, self.window // self.stride
+        cells = frames + -(-window // hop) - 1 if frames else 0
+        sums = aligned_empty((x.shape[0], cells, 2, self._taps.shape[0] * kernels.BAND_GROUP))
+        kernels.bank_energy(
+            x, scale_of(x.dtype), origin, self.stride, self._taps, self._extent, hop, window, self._chunk, sums, out,
+            threads=threads,
+        )  # fmt: skip
+        return out
+
+    @property
+    def operations(self) -> float:
+        """Floating-point operations for each sample and channel: two for every tap that is multiplied."""
+        taps = int((self._extent[:, 1] - self._extent[:, 0]).sum())
+        return 2.0 * taps * kernels.BAND_GROUP * self._taps.shape[1] / self.stride
+
+
+def _packed(bank: FilterBank) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Taps in the kernel's order: (groups, parts, span, BAND_GROUP), last tap first; and where they are not zero."""
+    bands, span = bank.taps.shape
+    groups = -(-bands // kernels.BAND_GROUP)
+    complex_taps = np.iscomplexobj(bank.taps)
+    parts = [bank.taps.real, bank.taps.imag] if complex_taps else [bank.taps]
+    rows = np.zeros((len(parts), groups * kernels.BAND_GROUP, span))
+    for row, part in zip(rows, parts, strict=True):
+        row[:bands] = part[:, ::-1]
+    packed = aligned_empty((groups, len(parts), span, kernels.BAND_GROUP))
+    packed[...] = rows.reshape(len(parts), groups, kernels.BAND_GROUP, span).transpose(1, 0, 3, 2)
+    extent = np.zeros((groups, 2), np.int64)
+    for group, used in enumerate(packed.any(axis=(1, 3))):
+        at = np.flatnonzero(used)
+        if len(at):
+            extent[group] = at[0], at[-1] + 1
+    return packed, extent
+
+
+def _chunk_hops(hop: int) -> int:
+    """How many hops to filter at a time so that whole register tiles are filled best."""
+    choices = range(1, max(1, _CHUNK_OUTPUTS // hop) + 1)
+    return max(choices, key=lambda hops: (hops * hop / (-(-hops * hop // kernels.ROWS) * kernels.ROWS), hops))

@@ -1,0 +1,52 @@
+"""Checks of parameters that several public functions take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..kernels.compile import available_threads
+
+__all__ = ["checked_out", "floating", "integer_at_least", "threads_for"]
+
+_PARALLEL_FROM = 2e6  # operations below which starting threads costs more than it saves
+
+
+def floating(name: str, *arrays: NDArray[Any]) -> np.dtype[Any]:
+    """float32 if every array is float32 (or shorter), else float64.
+
+    Raises ParameterError for complex numbers and for what is not numbers.
+    """
+    for array in arrays:
+        if array.dtype.kind not in "fiub":
+            raise ParameterError(f"{name} is of type {array.dtype}; it must be real numbers")
+    short = all(array.dtype.kind == "f" and array.dtype.itemsize <= 4 for array in arrays)
+    return np.dtype(np.float32 if short else np.float64)
+
+
+def integer_at_least(name: str, value: Any, least: int) -> int:
+    """The value as an int; ParameterError unless it is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
+    return int(value)
+
+
+def checked_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """`out` if it can take the result, a new array if it is None."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        raise ParameterError(f"out is {getattr(out, 'dtype', type(out))} {np.shape(out)}; it must be {dtype} {shape}")
+    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+        raise ParameterError("out must be C-contiguous, aligned and writable")
+    return out
+
+
+def threads_for(operations: float, threads: int | None) -> int:
+    """How many threads to use: what was asked for, or as many as pay for so many operations."""
+    if threads is not None:
+        return integer_at_least("threads", threads, 1)
+    return available_threads() if operations >= _PARALLEL_FROM else 1

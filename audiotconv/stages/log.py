@@ -1,0 +1,62 @@
+"""The logarithm stage."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ParameterError
+from ..geometry import Geometry
+from ..kernels import log as kernels
+from .base import Stage
+
+__all__ = ["LOG_UNITS", "Log"]
+
+LOG_UNITS = {"natural": 1.0, "log10": 1.0 / math.log(10.0), "dB": 10.0 / math.log(10.0)}
+
+
+class Log(Stage):
+    """The logarithm of every value, or of `floor` where the value is smaller.
+
+    Parameters
+    ----------
+    features : tuple of str
+        The input's feature names.
+    floor : float
+        Above 1e-37, so that the logarithm of silence is finite.
+    unit : "natural", "log10" or "dB" (ten times log10)
+
+    Raises
+    ------
+    ParameterError
+        If floor or unit is none of these.
+
+    Notes
+    -----
+    Shape: (channels, features, frames) -> the same. Computed in float32 to within two units in the last place.
+
+    Examples
+    --------
+    >>> Log(("x",), floor=1e-10, unit="dB").run(np.ones((1, 1, 2), np.float32), 0, 2, 1).tolist()
+    [[[0.0, 0.0]]]
+    """
+
+    def __init__(self, features: tuple[str, ...], *, floor: float = 1e-10, unit: str = "natural") -> None:
+        if not 1e-37 <= floor < 3e38:
+            raise ParameterError(f"the logarithm's floor is {floor}; it must be at least 1e-37 (and finite)")
+        if unit not in LOG_UNITS:
+            raise ParameterError(f"the logarithm's unit is {unit!r}; it must be one of {', '.join(LOG_UNITS)}")
+        self.features = features
+        self.geometry = Geometry()
+        self.floor, self.unit = np.float32(floor), unit
+        self._factor = np.float32(LOG_UNITS[unit])
+
+    def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
+        if (origin, frames) != (0, x.shape[-1]):
+            x = np.ascontiguousarray(x[..., origin : origin + frames])
+        out = np.empty_like(x)
+        kernels.log_floor(x.reshape(-1), self.floor, self._factor, out.reshape(-1), threads=threads)
+        return out
