@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from .. import __version__
-from ..errors import StoreError
+from ..errors import ParameterError, StoreError
 from ..recipes import Recipe
 
 __all__ = ["FORMATS", "MANIFEST", "ROW_VALUES", "SCHEMA", "Part", "RunFolder", "ShardWriter", "read_manifest"]
@@ -126,7 +126,9 @@ class RunFolder:
     Raises
     ------
     StoreError
-        If the target cannot be written, or holds something that is not a feature store.
+        If the target cannot be written.
+    ParameterError
+        If it holds something that is not a feature store.
     """
 
     def __init__(self, target: Path) -> None:
@@ -137,7 +139,7 @@ class RunFolder:
         except OSError as error:
             raise StoreError(f"{target} cannot be written: {error.strerror}") from None
         if foreign and MANIFEST not in foreign:
-            raise StoreError(
+            raise ParameterError(
                 f"{target} is neither empty nor a feature store (it holds {sorted(foreign)[0]!r} and no {MANIFEST}); "
                 "choose another target"
             )

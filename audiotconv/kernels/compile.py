@@ -30,7 +30,7 @@ import numba
 from numba.core import caching, compiler, config, serialize
 from numba.misc import appdirs
 
-__all__ = ["KERNELS", "Kernel", "available_threads", "cache_directory", "kernel", "on_compile"]
+__all__ = ["KERNELS", "Kernel", "available_threads", "cache_directory", "cache_writable", "kernel", "on_compile", "threading_layer"]
 
 KERNELS: list[Kernel] = []
 
@@ -70,6 +70,24 @@ def cache_directory() -> Path:
     """Where compiled kernels are kept: below NUMBA_CACHE_DIR, by default in the user's cache directory."""
     root = config.CACHE_DIR or appdirs.AppDirs(appname="audiotconv", appauthor=False).user_cache_dir
     return Path(root) / f"kernels-{_content()}"
+
+
+def cache_writable() -> bool:
+    """Whether compiled kernels can be kept for the next process."""
+    try:
+        cache_directory().mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=cache_directory()).close()
+    except OSError:
+        return False
+    return True
+
+
+def threading_layer() -> str:
+    """The threading layer that parallel kernels run on: omp, tbb or workqueue (starts its threads)."""
+    if config.DISABLE_JIT:
+        return "none (Numba's JIT is disabled)"
+    numba.set_num_threads(numba.get_num_threads())
+    return str(numba.threading_layer())
 
 
 class _DiskCache(caching.NullCache):  # type: ignore[misc]

@@ -1,0 +1,5 @@
+"""``python -m audiotconv``: the command line."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,69 @@
+"""`audiotconv bench reading` and `audiotconv bench memory`: what surrounds the kernels."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import AudioReader
+from ..batch import extract_folder
+
+__all__ = ["memory_of_long_file", "reading_share"]
+
+_RATE = 16_000
+
+
+def _write_wav(path: Path, samples: int, noise: bool = True) -> None:
+    """A mono 16-bit WAV file; without noise it is a hole of digital silence, whatever its length."""
+    size = 2 * samples
+    head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    head += (1).to_bytes(2, "little") + (1).to_bytes(2, "little") + _RATE.to_bytes(4, "little")
+    head += (2 * _RATE).to_bytes(4, "little") + (2).to_bytes(2, "little") + (16).to_bytes(2, "little")
+    head += b"data" + size.to_bytes(4, "little")
+    with open(path, "wb") as file:
+        file.write(head)
+        if noise:
+            rng = np.random.default_rng(samples)
+            file.write((rng.standard_normal(samples) * 3000).astype("<i2").tobytes())
+        else:
+            file.truncate(len(head) + size)
+
+
+def reading_share(files: int, seconds: float, recipe: str) -> dict[str, float]:
+    """Time to read a folder of recordings, and to run the whole job on it, both on one thread, in seconds."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "in"
+        folder.mkdir()
+        for number in range(files):
+            _write_wav(folder / f"{number:04d}.wav", int(seconds * _RATE))
+        extract_folder(folder, Path(name) / "out", recipe, workers=1)  # warm: kernels compiled, files in memory
+        start = time.perf_counter()
+        for path in sorted(folder.iterdir()):
+            with AudioReader(path) as reader:
+                for _ in reader.blocks(1 << 20):
+                    pass
+        reading = time.perf_counter() - start
+        report = extract_folder(folder, Path(name) / "out", recipe, workers=1)
+    return {"reading": reading, "whole": report.seconds, "share": reading / report.seconds, "audio": report.audio_seconds}
+
+
+def memory_of_long_file(hours: float, recipe: str, form: str) -> dict[str, float]:
+    """Peak resident memory (MB) and time (s) of the command line on one long recording."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "long.wav"
+        _write_wav(path, int(hours * 3600 * _RATE), noise=False)
+        command = [sys.executable, "-m", "audiotconv", "extract", str(path), "-o", str(Path(name) / "out")]
+        start = time.perf_counter()
+        child = subprocess.Popen([*command, "--recipe", recipe, "--format", form], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise RuntimeError(f"the extraction ended with exit code {child.returncode}")
+        seconds = time.perf_counter() - start
+    return {"hours": hours, "peak_mb": usage.ru_maxrss / 1024, "seconds": seconds, "factor": hours * 3600 / seconds}

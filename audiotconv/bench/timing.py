@@ -1,0 +1,125 @@
+"""Side-by-side timing: every candidate in turn, over and over, and the median of each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from ..kernels.compile import available_threads
+from ..kernels.simd import VECTOR_BITS
+
+__all__ = ["Case", "Result", "environment", "interleaved", "on_threads"]
+
+_SETTLE = 0.05  # s; OpenMP threads of the one before spin for a while when they have nothing to do
+
+Work = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One job, and who does it: functions that take nothing and give the result, by name, ours first."""
+
+    name: str
+    audio_seconds: float
+    operations: float
+    reference: Any
+    contenders: dict[str, Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One contender's figures in a case.
+
+    `error` is the largest difference from the float64 reference, relative to the reference's largest value.
+    """
+
+    case: str
+    contender: str
+    seconds: float
+    real_time_factor: float
+    gflops: float
+    of_peak: float
+    error: float
+    times_ours: float = field(default=1.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain numbers and texts."""
+        return asdict(self)
+
+
+def interleaved(case: Case, repeats: int, peak: float) -> list[Result]:
+    """Run each contender once to warm up and to measure its error, then all in turn `repeats` times."""
+    scale = float(np.abs(case.reference).max())
+    errors = {
+        name: float(np.abs(np.asarray(work(), np.float64) - case.reference).max()) / scale
+        for name, work in case.contenders.items()
+    }
+    times: dict[str, list[float]] = {name: [] for name in case.contenders}
+    for _ in range(repeats):
+        for name, work in case.contenders.items():
+            time.sleep(_SETTLE)
+            start = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - start)
+    medians = {name: float(np.median(values)) for name, values in times.items()}
+    ours = next(iter(medians.values()))
+    return [
+        Result(
+            case=case.name,
+            contender=name,
+            seconds=seconds,
+            real_time_factor=case.audio_seconds / seconds,
+            gflops=case.operations / seconds / 1e9,
+            of_peak=case.operations / seconds / peak,
+            error=errors[name],
+            times_ours=seconds / ours,
+        )
+        for name, seconds in medians.items()
+    ]
+
+
+@contextlib.contextmanager
+def on_threads(threads: int) -> Iterator[None]:
+    """Pin this process to as many cores, where the system can, so that no contender uses more."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(sorted(before)[:threads]))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def environment(threads: int) -> dict[str, Any]:
+    """The machine and the versions that figures belong to."""
+    packages = ("audiotconv", "numba", "llvmlite", "numpy", "scipy", "soundfile", "pyarrow", "torch", "librosa")
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return {
+        "processor": _processor(),
+        "vector_bits": VECTOR_BITS,
+        "cores": available_threads(),
+        "threads": threads,
+        "python": platform.python_version(),
+        "versions": versions,
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
