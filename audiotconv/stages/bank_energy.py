@@ -39,12 +39,12 @@ class BankEnergy(Stage):
     Raises
     ------
     ParameterError
-        If the lengths do not fit each other.
+        If the lengths do not fit each other, or all taps are zero.
 
     Notes
     -----
-    Its geometry: span ``window - stride + taps``, hop ``hop``. Sums are float32, added in the order of taps, then of
-    time.
+    Its geometry: span ``window - stride + taps``, hop ``hop``, latency ``(window + hop) // 2 - stride`` and what the
+    filters look ahead. Sums are float32, added in the order of taps, then of time.
 
     Examples
     --------
@@ -65,14 +65,18 @@ class BankEnergy(Stage):
         self.bank = bank
         self.window, self.hop, self.stride = window, hop, stride
         self.features = tuple(f"{centre:.1f} Hz" for centre in bank.centres)
-        back = bank.span - 1 - bank.advance  # samples before an output's own that its filter sees
-        early = (window - hop) // 2
-        span = window - stride + bank.span
-        lead = early + back
+        # What a frame sees is what its taps do not ignore: a gammatone's first one, for example, is always zero.
+        used = np.flatnonzero(bank.taps.any(axis=0))
+        if not len(used):
+            raise ParameterError("every tap of the bank is zero")
+        taps = bank.taps[:, used[0] : used[-1] + 1]
+        back = int(used[-1]) - bank.advance  # how far before an output's own sample its filter sees
+        span = window - stride + taps.shape[1]
+        lead = (window - hop) // 2 + back
         self.geometry = Geometry(
             span=span, hop=hop, lead=lead, trail=span - 1 - lead, centre=2 * back + window - stride
         )
-        self._taps, self._extent = _packed(bank)
+        self._taps, self._extent = _packed(taps)
         self._chunk = _chunk_hops(hop // stride)
 
     def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
@@ -94,12 +98,11 @@ class BankEnergy(Stage):
         return 2.0 * taps * kernels.BAND_GROUP * self._taps.shape[1] / self.stride
 
 
-def _packed(bank: FilterBank) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _packed(taps: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Taps in the kernel's order: (groups, parts, span, BAND_GROUP), last tap first; and where they are not zero."""
-    bands, span = bank.taps.shape
+    bands, span = taps.shape
     groups = -(-bands // kernels.BAND_GROUP)
-    complex_taps = np.iscomplexobj(bank.taps)
-    parts = [bank.taps.real, bank.taps.imag] if complex_taps else [bank.taps]
+    parts = [taps.real, taps.imag] if np.iscomplexobj(taps) else [taps]
     rows = np.zeros((len(parts), groups * kernels.BAND_GROUP, span))
     for row, part in zip(rows, parts, strict=True):
         row[:bands] = part[:, ::-1]

@@ -1,0 +1,141 @@
+"""The contract that every recipe and stage keeps: the same bits however the signal arrives, and true geometry.
+
+New stages join by their recipes being listed, or by an entry in STAGES.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import audiotconv as atc
+from audiotconv.audio import as_samples
+from audiotconv.extraction import feature_blocks
+from audiotconv.filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
+from audiotconv.kernels.bank import BAND_GROUP, ROWS
+from audiotconv.stages import BankEnergy, Chain, Log
+from conftest import JIT
+
+
+def small_bank(bands, span, advance, is_complex, seed=0):
+    rng = np.random.default_rng(seed)
+    taps = rng.standard_normal((bands, span)) + (1j * rng.standard_normal((bands, span)) if is_complex else 0)
+    return FilterBank(taps, np.arange(bands) + 1.0, np.ones(bands), 1000, advance)
+
+
+def chain_of(bank, **sizes):
+    energy = BankEnergy(bank, **sizes)
+    return Chain([energy, Log(energy.features)])
+
+
+CHAINS = {
+    "whole windows": lambda: chain_of(small_bank(3, 7, 0, False), window=12, hop=6),
+    "windows of two and a half hops, strided": lambda: chain_of(small_bank(5, 9, 4, True), window=20, hop=8, stride=2),
+    "windows of one hop": lambda: chain_of(small_bank(BAND_GROUP + 1, 4, 3, True), window=5, hop=5),
+    "gammatone": lambda: chain_of(gammatone_bank(4, sample_rate=1000, fmin=100, fmax=450), window=25, hop=10, stride=5),
+    "gabor": lambda: chain_of(gabor_bank(3, sample_rate=1000, fmin=100, fmax=450), window=30, hop=10, stride=2),
+    "sinc": lambda: chain_of(sinc_bank(3, sample_rate=1000, fmin=100, fmax=450, span=21), window=25, hop=10),
+}
+if JIT:
+    CHAINS |= {name: lambda name=name: atc.get_recipe(name).build(8000) for name in atc.list_recipes()}
+
+
+@pytest.fixture(params=CHAINS, ids=str)
+def chain(request):
+    return CHAINS[request.param]()
+
+
+def signal_of(seed, channels, n, dtype):
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((channels, n))
+    return noise.astype(np.float32) if dtype == "float32" else (noise * 3000 * (1 << 16 if dtype == "int32" else 1)).astype(dtype)
+
+
+def joined(chain, blocks, channels, **options):
+    empty = np.empty((channels, len(chain.features), 0), np.float32)
+    return np.concatenate([empty, *feature_blocks(chain, blocks, **options)], axis=2)
+
+
+@settings(max_examples=25 if JIT else 4)
+@given(data=st.data())
+def test_whole_is_blocks_is_stream_on_any_number_of_threads(chain, data):
+    geometry = chain.geometry
+    edges = [0, 1, geometry.span - 1, geometry.span, geometry.span + 1, geometry.hop * ROWS + 1]
+    n = data.draw(st.one_of(st.sampled_from(edges), st.integers(0, 6 * geometry.span)), label="samples")
+    channels = data.draw(st.sampled_from([1, 2, 8]), label="channels")
+    dtype = data.draw(st.sampled_from(["int16", "int32", "float32"]), label="dtype")
+    x = signal_of(data.draw(st.integers(0, 99)), channels, n, dtype)
+    whole = joined(chain, [x], channels, threads=1)
+    assert whole.shape == (channels, len(chain.features), geometry.count(n))
+    assert np.isfinite(whole).all()
+    np.testing.assert_array_equal(joined(chain, [x], channels, threads=2), whole)
+    cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=12), label="cuts"))
+    pieces = [x[:, a:b] for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+    np.testing.assert_array_equal(joined(chain, pieces, channels, threads=1), whole)
+    np.testing.assert_array_equal(joined(chain, [x[:, [0]], x[:, 1:]] if n else [], channels, threads=2), whole)
+    for channel in range(channels):
+        np.testing.assert_array_equal(joined(chain, [x[[channel]]], 1, threads=1)[0], whole[channel])
+
+
+def test_one_sample_at_a_time(chain):
+    x = signal_of(1, 1, chain.geometry.span + 3 * chain.geometry.hop + 1, "int16")
+    by_one = joined(chain, [x[:, [i]] for i in range(x.shape[1])], 1)
+    np.testing.assert_array_equal(by_one, joined(chain, [x], 1))
+
+
+def test_declared_geometry_is_the_true_receptive_field(chain):
+    """Each frame changes exactly when a sample within its declared span changes."""
+    geometry = chain.geometry
+    n = geometry.span + 4 * geometry.hop if JIT or geometry.span < 100 else geometry.span
+    silence = np.zeros((1, n), np.float32)
+    floor = joined(chain, [silence], 1)
+    count = geometry.count(n)
+    rng = np.random.default_rng(0)
+    borders = {edge + d for f in range(count) for edge in geometry.inputs(f, f + 1) for d in (-1, 0)}
+    places = sorted({i for i in borders | set(rng.integers(0, n, 10).tolist()) if 0 <= i < n})
+    seen = np.zeros((count, n), bool)
+    for place in places:
+        impulse = silence.copy()
+        impulse[0, place] = 1e4
+        seen[:, place] = (joined(chain, [impulse], 1) != floor).any(axis=(0, 1))
+    for f in range(count):
+        low, high = geometry.inputs(f, f + 1)
+        outside = [place for place in places if not low <= place < high]
+        assert not seen[f, outside].any()
+        inside = [place for place in places if place in (low, high - 1)]
+        assert seen[f, inside].all(), f"frame {f} is said to see {low} to {high - 1}"
+
+
+def test_a_frame_is_known_exactly_when_its_last_sample_has_come(chain):
+    geometry = chain.geometry
+    x = signal_of(3, 1, geometry.span + 3 * geometry.hop, "float32")
+    arrived = 0
+    got = 0
+
+    def one_by_one():
+        nonlocal arrived
+        for i in range(x.shape[1]):
+            arrived += 1
+            yield x[:, [i]]
+
+    for block in feature_blocks(chain, one_by_one()):
+        if arrived == x.shape[1]:
+            break
+        got += block.shape[2]
+        assert arrived == max(0, (got - 1) * geometry.hop + geometry.latency) + 1
+    assert got > 0
+
+
+def test_samples_of_every_layout_give_the_same(chain):
+    x = signal_of(5, 2, 2 * chain.geometry.span, "int16")
+    want = joined(chain, [as_samples(x)], 2)
+    wide = np.zeros((4, 2 * x.shape[1]), np.int16)
+    wide[::2, ::2] = x
+    readonly = x.copy()
+    readonly.flags.writeable = False
+    for other in (wide[::2, ::2], readonly, x.astype(">i2"), np.asfortranarray(x)):
+        np.testing.assert_array_equal(joined(chain, [as_samples(other)], 2), want)
+    for scaled in (x.astype(np.float32) / 32768, x.astype(np.float64) / 32768, x.astype(np.int32) << 16):
+        np.testing.assert_array_equal(joined(chain, [as_samples(scaled)], 2), want)
