@@ -17,10 +17,9 @@ from .recipes import Recipe, get_recipe
 from .stages import Chain
 from .stages.checks import integer_at_least, threads_for
 
-__all__ = ["CHANNELS", "FeatureMap", "block_samples", "extract", "feature_blocks"]
+__all__ = ["CHANNELS", "FeatureMap", "extract", "feature_blocks"]
 
 CHANNELS = ("keep", "mono")
-_BLOCK_VALUES = 1 << 20  # samples of all channels held at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +116,7 @@ def extract(
                 f"sample_rate is {sample_rate} Hz and {reader.name} has {reader.sample_rate} Hz; leave it out for a file"
             )
         chain = recipe.build(reader.sample_rate)
-        size = block_samples(reader) if block_size is None else integer_at_least("block_size", block_size, 1)
+        size = None if block_size is None else integer_at_least("block_size", block_size, 1)
         values = _joined(feature_blocks(chain, reader.blocks(size), channels, threads), chain, reader, channels)
         for note in reader.notes:
             warnings.warn(note, AudioWarning, stacklevel=2)
@@ -164,11 +163,6 @@ def _joined(
         out[:, :, at : at + block.shape[2]] = block
         at += block.shape[2]
     return out if at == out.shape[2] else out[:, :, :at].copy()
-
-
-def block_samples(reader: AudioReader) -> int:
-    """How many samples of a file to read at a time: a fixed amount of memory, whatever the file."""
-    return max(4096, _BLOCK_VALUES // reader.channels)
 
 
 def feature_blocks(

@@ -334,6 +334,29 @@ def test_mean_of_channels():
     np.testing.assert_array_equal(mean_of_channels(both), np.array([[-0.5 / 32768, 0.25]], np.float32))
 
 
+@pytest.mark.parametrize(("name", "subtype"), [("a.mp3", "MPEG_LAYER_III"), ("a.opus", "OPUS"), ("a.ogg", "VORBIS")])
+def test_compressed_samples_do_not_depend_on_blocks(tmp_path, name, subtype, monkeypatch):
+    """libsndfile's do, so it must always be asked for the same stretches; and no stretch begins in the last packet."""
+    path = write(tmp_path / name, n=50_123, rate=16000, subtype=subtype, format="MP3" if name == "a.mp3" else "OGG")
+    monkeypatch.setattr("audiotconv.audio.reader.DECODED_VALUES", 10_000)
+    asked = []
+    original = soundfile.SoundFile.read
+
+    def read(self, frames, **options):
+        asked.append(frames)
+        return original(self, frames, **options)
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", read)
+    with AudioReader(path) as reader:
+        whole = reader.read(100_000)
+        assert whole.shape == (1, 50_123)
+    assert asked[:4] == [10_000] * 4
+    assert asked[4] == 10_123
+    for size in (1, 37, 1000, 65_536):
+        with AudioReader(path) as reader:
+            np.testing.assert_array_equal(np.concatenate(list(reader.blocks(size)), axis=1), whole)
+
+
 def test_own_recordings():
     paths = sorted((ROOT / "data").rglob("*.wav"))
     assert len(paths) == 44

@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 from ..errors import AudioError, AudioFileError
 from .container import WavHeader, read_wav_header
 
-__all__ = ["MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "shown"]
+__all__ = ["DECODED_VALUES", "MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "shown"]
 
 MIN_RATE, MAX_RATE = 50, 2_000_000
 MAX_CHANNELS = 256
+DECODED_VALUES = 1 << 20  # values that are decoded at a time
 
 # What each libsndfile subtype is read as, so that integers stay exact; all others are decoded to float32. 8- and 24-bit
 # samples come in the upper bits of the next wider type.
@@ -95,6 +96,7 @@ class AudioReader:
         self.strict = strict
         self.notes: list[str] = []
         self.position = 0
+        self._decoded_to = 0
         self._descriptor: int | None = None
         self._file: soundfile.SoundFile | None = None
         self._before: os.stat_result | None = None
@@ -166,6 +168,7 @@ class AudioReader:
             )
         name = "int16" if self.subtype in _AS_INT16 else "int32" if self.subtype in _AS_INT32 else "float32"
         self.dtype = np.dtype(name)
+        self._held = np.empty((self.channels, 0), self.dtype)
         if header is None:
             return
         if header.padded_container:
@@ -199,18 +202,44 @@ class AudioReader:
         AudioFileError
             If the system cannot read the file.
         """
+        parts: list[NDArray[Any]] = []
+        missing = count
+        while missing:
+            if self._held.shape[1] == 0:
+                self._held = self._decoded()
+                if self._held.shape[1] == 0:
+                    break
+            parts.append(self._held[:, :missing])
+            self._held = self._held[:, missing:]
+            missing -= parts[-1].shape[1]
+        self.position += count - missing
+        if len(parts) == 1:
+            return np.ascontiguousarray(parts[0])
+        return np.concatenate([np.empty((self.channels, 0), self.dtype), *parts], axis=1)
+
+    def _decoded(self) -> NDArray[Any]:
+        """The next samples, as many as suits the decoder.
+
+        What libsndfile decodes from MP3 and Opus depends, by a last bit or by much more, on where its reads begin and
+        end. So it is always asked for the same stretches, whatever the blocks that go out: a fixed number of samples,
+        the last of them with the rest, as Opus goes wrong when a read begins in a file's last packet.
+        """
         assert self._file is not None
+        size = max(4096, DECODED_VALUES // self.channels)
+        if self.frames is not None and self.frames - self._decoded_to < 2 * size:
+            size = max(1, self.frames - self._decoded_to)
         try:
-            block = self._file.read(count, dtype=self.dtype.name, always_2d=True)
+            block = self._file.read(size, dtype=self.dtype.name, always_2d=True)
         except OSError as error:
             raise self._system_error(error) from None
         except (soundfile.LibsndfileError, RuntimeError) as error:
             reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
-            raise AudioError(f"{self.name} cannot be decoded after sample {self.position}: {reason}", "damaged") from None
+            message = f"{self.name} cannot be decoded after sample {self._decoded_to}: {reason}"
+            raise AudioError(message, "damaged") from None
         samples = np.ascontiguousarray(block.T)
         if self.dtype == np.float32:
             self._check_finite(samples)
-        self.position += samples.shape[1]
+        self._decoded_to += samples.shape[1]
         return samples
 
     def _check_finite(self, samples: NDArray[Any]) -> None:
@@ -222,7 +251,7 @@ class AudioReader:
         if len(bad):
             time, channel = bad[0]
             raise AudioError(
-                f"{self.name}: sample {self.position + int(time)} of channel {int(channel)} is "
+                f"{self.name}: sample {self._decoded_to + int(time)} of channel {int(channel)} is "
                 f"{float(samples[channel, time])}; every sample must be finite",
                 "non-finite",
             )
@@ -238,11 +267,14 @@ class AudioReader:
         if self.position == 0:
             raise AudioError(f"{self.name} holds no samples", "empty")
 
-    def blocks(self, size: int) -> Iterator[NDArray[Any]]:
+    def blocks(self, size: int | None = None) -> Iterator[NDArray[Any]]:
         """The file from the current position on, in blocks of `size` samples, the last one shorter; then `finish`.
+
+        By default blocks hold about a million values of all channels together.
 
         Shape of each: (channels, time).
         """
+        size = max(4096, DECODED_VALUES // self.channels) if size is None else size
         while True:
             block = self.read(size)
             if block.shape[1]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..audio import AudioReader, shown
 from ..errors import AudioFileError, AudiotconvError, ParameterError, StoreError
-from ..extraction import CHANNELS, block_samples, feature_blocks
+from ..extraction import CHANNELS, feature_blocks
 from ..kernels.compile import available_threads
 from ..recipes import Recipe, get_recipe
 from ..stages.checks import integer_at_least
@@ -287,7 +287,7 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
 
             def read() -> Iterator[NDArray[Any]]:
                 nonlocal credited
-                for block in reader.blocks(block_samples(reader)):
+                for block in reader.blocks():
                     if stop:
                         raise _Stopped
                     yield block
