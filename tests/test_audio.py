@@ -265,7 +265,8 @@ def test_names_on_one_line(tmp_path):
     assert everything(os.fsdecode(path))[1].shape == (1, 100)
 
 
-def test_descriptors_are_closed(tmp_path):
+def test_descriptors_are_closed_once(tmp_path):
+    """One too many closes another thread's file: every close of a descriptor that is not open must be an error."""
     good = write(tmp_path / "a.wav")
     (tmp_path / "b.wav").write_bytes(b"RIFF but not really")
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None

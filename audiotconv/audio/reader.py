@@ -129,7 +129,7 @@ class AudioReader:
             header = read_wav_header(self._descriptor, self._before.st_size)
         except OSError as error:
             raise self._system_error(error) from None
-        self._file = self._decode(os.dup(self._descriptor))
+        self._file = self._decode(self._descriptor)
         return header
 
     def _system_error(self, error: OSError | ValueError) -> AudioFileError:
@@ -143,10 +143,8 @@ class AudioReader:
 
     def _decode(self, source: int | BinaryIO) -> soundfile.SoundFile:
         try:
-            return soundfile.SoundFile(source, closefd=True)
+            return soundfile.SoundFile(source, closefd=False)  # the descriptor stays ours, also where this fails
         except (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OverflowError) as error:
-            if isinstance(source, int):
-                _close_quietly(source)
             reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
             raise AudioError(f"{self.name} is not a sound file that can be read: {reason}", "not audio") from None
 
@@ -289,7 +287,7 @@ class AudioReader:
             self._file.close()
             self._file = None
         if self._descriptor is not None:
-            _close_quietly(self._descriptor)
+            os.close(self._descriptor)
             self._descriptor = None
 
     def __enter__(self) -> Self:
@@ -307,13 +305,6 @@ def _rewound(source: BinaryIO) -> BinaryIO:
     except (AttributeError, OSError, ValueError):
         raise AudioFileError(f"{shown(source)} is {source!r}; a path or a seekable binary file is needed", "unreadable") from None
     return source
-
-
-def _close_quietly(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:
-        pass
 
 
 @functools.cache

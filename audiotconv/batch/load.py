@@ -90,7 +90,7 @@ class FeatureStore:
         key = self.keys[which] if isinstance(which, int) else which
         row = self._rows[key]
         if self.format == "npy":
-            values = np.load(self.target / os.fsencode(row.meta["file"]).decode("utf-8", "surrogateescape"))
+            values = np.load(self.target / row.meta["file"])
         else:
             values = np.concatenate([self._part(*place) for place in row.places], axis=2)
         names = ("key", "path", "label", "sample_rate")

@@ -42,7 +42,7 @@ class NpyWriter:
         count = block.shape[2]
         if self.frames + count > self._capacity:
             self._lay_out(max(2 * self._capacity, self.frames + count))
-        for number, row in enumerate(block.reshape(-1, count)):
+        for number, row in enumerate(block.reshape(self.rows[0] * self.rows[1], count)):
             self._file.seek(self._begin + 4 * (number * self._capacity + self.frames))
             self._file.write(np.ascontiguousarray(row, "<f4").data)
         self.frames += count

@@ -22,7 +22,8 @@ class Item:
     path : str
         As the operating system has it (undecodable bytes as surrogates).
     key : str
-        The path below the folder that all inputs share, with "/" on every system: unique in the run.
+        The path below the folder that all inputs share, with "/" on every system, as valid Unicode: unique in the
+        run.
     size : int
         In bytes, 0 where it cannot be told.
     """
@@ -59,8 +60,15 @@ def plan(inputs: Sequence[str | os.PathLike[str]]) -> list[Item]:
     paths: set[str] = set()
     for start in starts:
         paths.update(_walk(start) if os.path.isdir(start) else [start])
-    items = [Item(path, os.path.relpath(path, root).replace(os.sep, "/"), _size(path)) for path in paths]
-    return sorted(items, key=lambda item: item.key)
+    items: dict[str, Item] = {}
+    for path in sorted(paths):
+        key = plain = text(os.path.relpath(path, root).replace(os.sep, "/"))
+        number = 1
+        while key in items:  # an undecodable name and one that is spelled like its escapes
+            number += 1
+            key = f"{plain}~{number}"
+        items[key] = Item(path, key, _size(path))
+    return [items[key] for key in sorted(items)]
 
 
 def text(name: str) -> str:

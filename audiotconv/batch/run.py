@@ -317,4 +317,4 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
 
 
 def _failure(item: Item, reason: str, message: str) -> Failure:
-    return Failure(text(item.key), text(item.path), reason, message)
+    return Failure(item.key, text(item.path), reason, message)

@@ -41,7 +41,7 @@ class Recording:
         """One row; `samples` is the recording's length where the row is its last one."""
         end = (first + frames) * self.hop if samples is None else samples
         return Part(
-            key=text(self.item.key),
+            key=self.item.key,
             path=text(self.item.path),
             label=self.label,
             sample_rate=self.sample_rate,
@@ -189,7 +189,7 @@ class NpySink:
     def take(self, kept: Kept) -> None:
         assert kept.file is not None
         self._parts += kept.parts
-        self._files.append(text(kept.file.relative_to(self._folder).as_posix()))
+        self._files.append(kept.file.relative_to(self._folder).as_posix())
 
     def close(self) -> None:
         index = self._folder / "index.parquet"

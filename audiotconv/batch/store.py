@@ -176,7 +176,7 @@ class RunFolder:
                 "stages": [{"kind": kind, **dict(values)} for kind, values in recipe.stages],
             },
             **summary,
-            "files": [os.fsencode(name).decode("utf-8", "surrogateescape") for name in files],
+            "files": files,
         }
         draft = self.path / MANIFEST
         draft.write_text(json.dumps(manifest, indent=1), "utf-8")
