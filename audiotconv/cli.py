@@ -35,6 +35,7 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine, and au
 app.add_typer(bench_app, name="bench")
 
 _MOST_LISTED = 20
+_STOPPED = 130
 
 
 class _Format(StrEnum):
@@ -63,7 +64,7 @@ def main() -> None:
     except AudiotconvError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
-        _fail("stopped", 130)
+        _fail("stopped", _STOPPED)
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
@@ -122,6 +123,16 @@ def _announced_compilation(console: Console) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def _stoppable(state: str) -> Iterator[None]:
+    """Ctrl-C ends the command with one line that says how things stand."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"audiotconv: stopped; {state}", err=True)
+        raise typer.Exit(_STOPPED) from None
+
+
 # --- extract ---------------------------------------------------------------------------------------------------------
 
 
@@ -156,7 +167,7 @@ def extract(
     from .batch import extract_folder
 
     console = _console(stderr=True)
-    with _announced_compilation(console), _progress(console) as progress:
+    with _stoppable("nothing of this run was written"), _announced_compilation(console), _progress(console) as progress:
         report = extract_folder(
             list(inputs),
             output,

@@ -28,8 +28,8 @@ __all__ = ["FORMATS", "MANIFEST", "ROW_VALUES", "SCHEMA", "Part", "RunFolder", "
 
 FORMATS = ("parquet", "npy")
 MANIFEST = "audiotconv.json"
-ROW_VALUES = 1 << 22  # values in one row at most (16 MiB): longer recordings go on in further rows
-_GROUP_VALUES = 1 << 22
+ROW_VALUES = 1 << 20  # values in one row at most (4 MiB): longer recordings go on in further rows
+_GROUP_VALUES = 1 << 20
 _SHARD_VALUES = 1 << 26
 
 _ROW_FIELDS = [

@@ -115,6 +115,8 @@ class _DiskCache(caching.NullCache):  # type: ignore[misc]
             return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
+        if result.library.has_dynamic_globals or any(not lifted.can_cache for lifted in result.lifted):
+            return  # its code holds addresses of this process
         target = self._file(signature, result.codegen)
         with contextlib.suppress(OSError):
             target.parent.mkdir(parents=True, exist_ok=True)

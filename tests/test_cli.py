@@ -1,0 +1,255 @@
+"""The command line, as a person uses it: exit codes, messages, and no tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from sounds import wav_bytes, write
+
+import audiotconv as atc
+from audiotconv import cli
+from conftest import JIT, ROOT
+
+N = 2000 if JIT else 300
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the command line in this process: (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["audiotconv", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stopped:
+            code = stopped.code or 0
+        out, error = capfd.readouterr()
+        assert "Traceback" not in error
+        return code, out, error
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path):
+    top = tmp_path / "in" / "cats"
+    top.mkdir(parents=True)
+    write(top / "a.wav", n=N)
+    write(top / "b.wav", n=N, channels=2)
+    return top.parent
+
+
+def test_extract(run, folder, tmp_path):
+    out = tmp_path / "out"
+    code, text, error = run("extract", folder, "-o", out, "--recipe", "gabor-40", "--label", "parent", "--mono", "-j", 1)
+    assert code == 0
+    assert "2 of 2 files" in text
+    assert "x real time" in text
+    found = atc.load(out)
+    assert found.labels == ["cats", "cats"]
+    assert [row.values.shape[0] for row in found] == [1, 1]
+    code, text, error = run("extract", folder, "-o", out, "--recipe", "gabor-40", "--format", "npy", "--channels", "keep", "--json")
+    assert code == 0
+    report = json.loads(text)
+    assert (report["files"], report["done"], report["failed"], report["recipe"]) == (2, 2, 0, "gabor-40")
+    np.testing.assert_array_equal(np.load(out / "cats" / "b.wav.npy"), atc.extract(folder / "cats" / "b.wav", "gabor-40").values)
+
+
+def test_bad_files_are_listed_and_the_rest_is_written(run, folder, tmp_path):
+    for number in range(cli._MOST_LISTED + 2):
+        (folder / f"bad{number:02}.wav").write_bytes(b"no sound")
+        (folder / f"cut{number:02}.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    code, text, error = run("extract", folder, "-o", tmp_path / "out", "--recipe", "gabor-40")
+    assert code == 1
+    assert "24 of 46 files" in text
+    assert "22 failed:" in error
+    assert "[not audio]" in error
+    assert "bad00.wav is not a sound file" in error
+    assert "... and 2 more, listed in audiotconv.json" in error
+    assert "warning: " in error
+    assert "... and 2 more warnings" in error
+    assert len(atc.load(tmp_path / "out")) == 24
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["extract", "{in}"], ["-o"]),
+        (["extract", "-o", "{out}"], ["IN"]),
+        (["extract", "{in}", "-o", "{out}", "--recipe", "gabor-41"], ["no recipe 'gabor-41'; did you mean gabor-40?"]),
+        (["extract", "{in}", "-o", "{out}", "--recipe", "none.toml"], ["none.toml cannot be read"]),
+        (["extract", "{in}", "-o", "{out}", "--format", "csv"], ["--format", "csv"]),
+        (["extract", "{in}", "-o", "{out}", "-j", "0"], ["-j"]),
+        (["extract", "{in}", "-o", "{out}", "--label", "me"], ["--label"]),
+        (["extract", "{in}/none", "-o", "{out}"], ["in/none does not exist"]),
+        (["extract", "{in}", "-o", "{in}"], ["neither empty nor a feature store"]),
+        (["recipes", "nope"], ["no recipe 'nope'"]),
+        (["recipes", "gabor-40", "--rate", "100"], ["bands reach up to 45 Hz"]),
+        (["nonsense"], ["nonsense"]),
+    ],
+)
+def test_wrong_use(run, folder, tmp_path, arguments, words):
+    places = {"in": str(folder), "out": str(tmp_path / "out")}
+    code, _, error = run(*[argument.format(**places) for argument in arguments])
+    assert code == 2
+    for word in words:
+        assert word in error.replace("\n", " ")
+
+
+def test_a_target_that_cannot_be_written(run, folder, tmp_path):
+    (tmp_path / "file").write_text("x")
+    code, _, error = run("extract", folder, "-o", tmp_path / "file" / "out")
+    assert code == 1
+    assert "cannot be written" in error
+
+
+def test_recipes(run):
+    code, text, _ = run("recipes")
+    assert code == 0
+    assert all(name in text for name in atc.list_recipes())
+    code, text, _ = run("recipes", "gammatone-64", "--rate", 8000)
+    assert "stage 1: bank-energy" in text
+    assert "every 80 samples" in text
+    code, text, _ = run("recipes", "--json")
+    assert [row["name"] for row in json.loads(text)] == atc.list_recipes()
+    code, text, _ = run("recipes", "gabor-40", "--json")
+    assert json.loads(text)["features"] == 40
+
+
+def test_version_and_help(run):
+    assert run("--version")[1].strip() == f"audiotconv {atc.__version__}"
+    for command in ([], ["extract"], ["recipes"], ["bench"], ["bench", "filterbank"], ["warmup"], ["doctor"]):
+        code, text, error = run(*command, "--help")
+        assert code == 0
+        assert "Usage" in text
+
+
+def test_internal_errors_are_named(run, monkeypatch):
+    monkeypatch.setattr("audiotconv.recipes.list_recipes", lambda: 1 // 0)
+    monkeypatch.delenv("AUDIOTCONV_TRACEBACK", raising=False)
+    code, _, error = run("recipes")
+    assert code == 1
+    assert "internal error, ZeroDivisionError" in error
+    monkeypatch.setenv("AUDIOTCONV_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        run("recipes")
+
+
+def test_stopped_or_cut_off(run, monkeypatch):
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audiotconv.recipes.list_recipes", stop)
+    assert run("recipes")[0] == 130
+
+    def gone():
+        raise BrokenPipeError
+
+    monkeypatch.setattr(cli, "app", gone)
+    monkeypatch.setattr(os, "dup2", lambda *files: None)
+    assert run("recipes")[0] == 1
+    monkeypatch.setattr(cli, "app", stop)
+    code, _, error = run("recipes")
+    assert (code, error) == (130, "audiotconv: stopped\n")
+
+
+def test_a_bar_is_drawn_where_somebody_looks(folder, tmp_path):
+    from rich.console import Console
+
+    console = Console(force_terminal=True, width=120, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
+    with cli._progress(console) as show:
+        from audiotconv.batch.run import Progress
+
+        show(Progress(files=10, files_done=4, bytes=1000, bytes_done=400, audio_seconds=7200))
+        console.print("")
+    console.file.close()
+    assert cli._length(3.21) == "3.2 s"
+    assert cli._length(321) == "5.3 min"
+    assert cli._length(32100) == "8.92 h"
+
+
+def test_compilation_is_announced_once(run):
+    from audiotconv.kernels import compile as compiling
+
+    shown = []
+
+    class Console:
+        def print(self, text, style):
+            shown.append(text)
+
+    with cli._announced_compilation(Console()):
+        for listener in compiling._listeners:
+            listener("a")
+            listener("b")
+    assert shown == ["compiling kernels, first run only"]
+
+
+@pytest.mark.skipif(not JIT, reason="compiles and times")
+def test_warmup_and_doctor(run):
+    code, text, _ = run("warmup")
+    assert code == 0
+    assert "cache: " in text
+    code, text, _ = run("warmup")
+    assert text.startswith("0 kernels compiled")
+    code, text, _ = run("doctor")
+    assert code == 0
+    for word in ("numba", "threading layer", "vectors", "writable", "FMA peak", "copy bandwidth"):
+        assert word in text
+    facts = json.loads(run("doctor", "--json")[1])
+    assert facts["fma_peak_gflops"] > 1
+    assert facts["cache_writable"] is True
+
+
+@pytest.mark.skipif(not JIT, reason="times compiled code")
+def test_bench(run):
+    code, text, _ = run("bench", "filterbank", "--seconds", 0.2, "--repeats", 1)
+    assert code == 0
+    assert "64 bands x 401 taps" in text
+    assert "GFLOP/s" in text
+    results = json.loads(run("bench", "filterbank", "--seconds", 0.2, "--repeats", 1, "--threads", 2, "--json")[1])
+    assert {"environment", "results"} == set(results)
+    assert all(row["error"] < 1e-5 for row in results["results"])
+    code, text, _ = run("bench", "reading", "--files", 2, "--seconds", 1)
+    assert "x real time" in text
+    assert 0 < json.loads(run("bench", "reading", "--files", 2, "--seconds", 1, "--json")[1])["share"] < 1
+
+
+@pytest.mark.skipif(not JIT, reason="an hour of sound")
+@pytest.mark.parametrize("form", ["parquet", "npy"])
+def test_memory_does_not_grow_with_the_length(run, form):
+    hours = 1  # 58 MB of features, 15 rows
+    result = json.loads(run("bench", "memory", "--hours", hours, "--recipe", "gabor-40", "--format", form, "--json")[1])
+    assert result["peak_mb"] < 350
+    assert result["hours"] == hours
+    assert "MB at most" in run("bench", "memory", "--hours", 0.01, "--format", form)[1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_stops_cleanly(tmp_path):
+    """A long run, stopped: one line, exit code 130, no half of a store, nothing left behind."""
+    top = tmp_path / "in"
+    top.mkdir()
+    for number in range(40):
+        write(top / f"{number}.wav", n=400_000)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "audiotconv", "extract", str(top), "-o", str(out)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    deadline = time.monotonic() + 120
+    while not (out.is_dir() and any(next(out.iterdir()).iterdir() if any(out.iterdir()) else [])):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130, error
+    assert error.splitlines()[-1] == "audiotconv: stopped; nothing of this run was written"
+    assert "Traceback" not in error
+    assert list(out.iterdir()) == []
