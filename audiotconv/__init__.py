@@ -36,7 +36,25 @@ _HOMES = {
     "sinc_bank": "filters",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "FeatureMap",
+    "FeatureStore",
+    "FilterBank",
+    "FolderReport",
+    "Geometry",
+    "Recipe",
+    "__version__",
+    "conv1d",
+    "extract",
+    "extract_folder",
+    "gabor_bank",
+    "gammatone_bank",
+    "get_recipe",
+    "list_recipes",
+    "load",
+    "pool1d",
+    "sinc_bank",
+]
 
 if TYPE_CHECKING:
     from .batch import FeatureStore, FolderReport, extract_folder, load

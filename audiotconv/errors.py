@@ -5,8 +5,8 @@ from __future__ import annotations
 __all__ = [
     "AudioError",
     "AudioFileError",
-    "AudiotconvError",
     "AudioWarning",
+    "AudiotconvError",
     "MissingExtraError",
     "ParameterError",
     "RecipeError",

@@ -113,7 +113,8 @@ def extract(
     with AudioReader(source, strict=strict) as reader:
         if sample_rate is not None and sample_rate != reader.sample_rate:
             raise ParameterError(
-                f"sample_rate is {sample_rate} Hz and {reader.name} has {reader.sample_rate} Hz; leave it out for a file"
+                f"sample_rate is {sample_rate} Hz and {reader.name} has {reader.sample_rate} Hz; "
+                "leave it out for a file"
             )
         chain = recipe.build(reader.sample_rate)
         size = None if block_size is None else integer_at_least("block_size", block_size, 1)

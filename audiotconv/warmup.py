@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,20 +15,19 @@ from .stages import conv1d, pool1d
 __all__ = ["warmup_steps"]
 
 
-def warmup_steps() -> Iterator[tuple[str, Callable[[], object]]]:
+def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
     """Names of, and functions that do, one small piece of work for every kernel, input type and form."""
-    forms = (1, 2) if available_threads() > 1 else (1,)
-    for threads in forms:
+    for threads in (1, 2) if available_threads() > 1 else (1,):
         form = "serial" if threads == 1 else "parallel"
-        for dtype in (np.int16, np.int32, np.float32):
+        for kind in ("int16", "int32", "float32"):
             for name in list_recipes():
-                yield f"{name}, {np.dtype(dtype)}, {form}", lambda n=name, d=dtype, t=threads: _run(n, d, t)
-        for real in (np.float32, np.float64):
-            x = np.zeros((1, 64), real)
-            yield f"conv1d, {np.dtype(real)}, {form}", lambda x=x, t=threads: conv1d(x, x[None, :, :3], threads=t)
-            yield f"pool1d, {np.dtype(real)}, {form}", lambda x=x, t=threads: pool1d(x, 4, threads=t)
+                yield f"{name}, {kind}, {form}", partial(_run, name, kind, threads)
+        for kind in ("float32", "float64"):
+            x = np.zeros((1, 64), kind)
+            yield f"conv1d, {kind}, {form}", partial(conv1d, x, x[None, :, :3], threads=threads)
+            yield f"pool1d, {kind}, {form}", partial(pool1d, x, 4, threads=threads)
 
 
-def _run(name: str, dtype: type, threads: int) -> object:
+def _run(name: str, kind: str, threads: int) -> Any:
     chain = get_recipe(name).build(8000)
-    return chain.run(np.zeros((1, 800), dtype), 0, 800, 0, chain.geometry.count(800), threads)
+    return chain.run(np.zeros((1, 800), kind), 0, 800, 0, chain.geometry.count(800), threads)

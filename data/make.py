@@ -14,7 +14,12 @@ import soxr
 
 HERE = Path(__file__).parent
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-VOICES = {"anna": ("en-us+f2", 150, 60), "ben": ("en-us+m3", 140, 40), "carol": ("en-gb+f4", 165, 70), "dan": ("en-gb+m7", 155, 30)}
+VOICES = {
+    "anna": ("en-us+f2", 150, 60),
+    "ben": ("en-us+m3", 140, 40),
+    "carol": ("en-gb+f4", 165, 70),
+    "dan": ("en-gb+m7", 155, 30),
+}
 
 
 def speak(words: str, voice: str, speed: int, pitch: int, rate: int) -> np.ndarray:

@@ -26,6 +26,8 @@ settings.register_profile(
 settings.load_profile("audiotconv")
 
 ROOT = Path(__file__).parent.parent
+SMALL = Path(__file__).parent / "small.toml"  # a recipe of BANDS short filters
+BANDS = 3
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,9 @@ def conv1d(x, weight, bias=None, stride=1, dilation=1, left=0, right=0, groups=1
     for o in range(filters):
         group = o // (filters // groups)
         for t in range(frames):
-            seen = padded[:, group * per_group : (group + 1) * per_group, t * stride :][:, :, : dilation * taps : dilation]
+            seen = padded[:, group * per_group : (group + 1) * per_group, t * stride :][
+                :, :, : dilation * taps : dilation
+            ]
             out[:, o, t] = (seen[:, :, :taps] * weight[o]).sum(axis=(1, 2))
     return out if bias is None else out + np.asarray(bias, np.float64)[:, None]
 

@@ -24,5 +24,14 @@ def wav_bytes(data, *, tag=1, channels=1, rate=8000, bits=16, block=None, declar
     block = channels * bits // 8 if block is None else block
     fmt = struct.pack(order + "HHIIHH", tag, channels, rate, rate * block, block, bits)
     declared = len(data) if declared is None else declared
-    body = b"WAVE" + extra + b"fmt " + struct.pack(order + "I", 16) + fmt + b"data" + struct.pack(order + "I", declared) + data
+    body = (
+        b"WAVE"
+        + extra
+        + b"fmt "
+        + struct.pack(order + "I", 16)
+        + fmt
+        + b"data"
+        + struct.pack(order + "I", declared)
+        + data
+    )
     return magic + struct.pack(order + "I", len(body)) + body

@@ -10,6 +10,7 @@ import struct
 import numpy as np
 import pytest
 import soundfile
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from sounds import tone, wav_bytes, write
@@ -17,7 +18,6 @@ from sounds import tone, wav_bytes, write
 from audiotconv.audio import AudioReader, as_samples, is_sound_name, mean_of_channels, scale_of, shown
 from audiotconv.audio.container import read_wav_header
 from audiotconv.errors import AudioError, AudioFileError, ParameterError
-from conftest import ROOT
 
 
 def everything(source, **options):
@@ -153,7 +153,9 @@ def test_read_errors_are_the_files(tmp_path, monkeypatch):
     refused(path, AudioError, "damaged", "after sample 0", "bad block")
 
 
-@pytest.mark.parametrize("content", [b"", b"RIFF", b"<html></html>" * 100, b"\0" * 5000, b"RIFF\0\0\0\0WAVEfmt ", b"fLaC" + b"\xff" * 60])
+@pytest.mark.parametrize(
+    "content", [b"", b"RIFF", b"<html></html>" * 100, b"\0" * 5000, b"RIFF\0\0\0\0WAVEfmt ", b"fLaC" + b"\xff" * 60]
+)
 def test_not_sound(tmp_path, content):
     path = tmp_path / "a.wav"
     path.write_bytes(content)

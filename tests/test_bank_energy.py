@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import JIT, ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_contract import small_bank
@@ -13,7 +14,6 @@ import audiotconv as atc
 from audiotconv.errors import ParameterError
 from audiotconv.filters import FilterBank
 from audiotconv.stages import BankEnergy
-from conftest import JIT, ROOT
 
 
 def energies(stage, x):

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from conftest import BANDS, JIT, SMALL
 from sounds import wav_bytes, write
 
 import audiotconv as atc
@@ -17,10 +18,9 @@ from audiotconv.batch import sinks, store
 from audiotconv.batch.npy import NpyWriter
 from audiotconv.batch.plan import plan
 from audiotconv.errors import AudioFileError, ParameterError, RecipeError, StoreError
-from conftest import JIT
 
 N = 2000 if JIT else 500
-RECIPE = "gabor-40"
+RECIPE = SMALL
 
 
 @pytest.fixture
@@ -92,17 +92,17 @@ def test_parquet_for_others(folder, tmp_path):
     assert table.column_names == store.SCHEMA.names
     row = table.to_pylist()[1]
     assert row["key"] == "cats/b.flac"
-    assert row["recipe"] == RECIPE
+    assert row["recipe"] == "small"
     assert row["label"] is None
-    assert row["shape"] == [1, 40, -(-(N + 77) // 110)]
+    assert row["shape"] == [1, BANDS, -(-(N + 77) // 110)]
     assert len(row["values"]) == np.prod(row["shape"])
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
 def test_long_recordings_are_written_as_they_come(folder, tmp_path, form, monkeypatch):
     """With tiny limits every file is long, and blocks do not match rows; what is read back is the same."""
-    monkeypatch.setattr(sinks, "ROW_VALUES", 40 * 7)
-    monkeypatch.setattr(store, "_GROUP_VALUES", 40 * 20)
+    monkeypatch.setattr(sinks, "ROW_VALUES", BANDS * 7)
+    monkeypatch.setattr(store, "_GROUP_VALUES", BANDS * 20)
     monkeypatch.setattr("audiotconv.audio.reader.DECODED_VALUES", 10)  # at least 4,096 samples
     write(folder / "cats" / "long.wav", n=3 * 4096 + 5, channels=1, seed=5)
     out = tmp_path / "out"
@@ -122,7 +122,7 @@ def test_long_recordings_are_written_as_they_come(folder, tmp_path, form, monkey
 
 
 def test_shards_are_closed_when_full(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_SHARD_VALUES", 40)
+    monkeypatch.setattr(store, "_SHARD_VALUES", 3)
     out = tmp_path / "out"
     atc.extract_folder(folder, out, RECIPE)
     assert sorted(name for name in contents(out)) == [f"features-0000{n}.parquet" for n in range(3)]
@@ -131,7 +131,7 @@ def test_shards_are_closed_when_full(folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
 def test_a_long_recording_that_turns_out_bad_leaves_nothing(tmp_path, form, monkeypatch):
-    monkeypatch.setattr(sinks, "ROW_VALUES", 40 * 7)
+    monkeypatch.setattr(sinks, "ROW_VALUES", BANDS * 7)
     monkeypatch.setattr("audiotconv.audio.reader.DECODED_VALUES", 10)
     top = tmp_path / "in"
     top.mkdir()
@@ -196,7 +196,10 @@ def test_stopped_by_the_user(folder, tmp_path):
 def test_progress_adds_up(folder, tmp_path):
     seen = []
     atc.extract_folder(
-        folder, tmp_path / "out", RECIPE, progress=lambda state: seen.append((state.files_done, state.bytes_done, state.bytes))
+        folder,
+        tmp_path / "out",
+        RECIPE,
+        progress=lambda state: seen.append((state.files_done, state.bytes_done, state.bytes)),
     )
     assert seen[-1][0] == 5
     assert seen[-1][1] == pytest.approx(seen[-1][2])
@@ -293,7 +296,15 @@ def test_plan_of_files_and_folders(folder, tmp_path):
 def test_odd_names(tmp_path):
     top = tmp_path / "in"
     top.mkdir()
-    names = [b"line\nbreak.wav", b"qu'ote\".wav", b"\xff\xfe.wav", "ünï.wav".encode(), "e\u0301.wav".encode(), "\u00e9.wav".encode(), rb"\xff\xfe.wav"]
+    names = [
+        b"line\nbreak.wav",
+        b"qu'ote\".wav",
+        b"\xff\xfe.wav",
+        "ünï.wav".encode(),
+        "e\u0301.wav".encode(),
+        "\u00e9.wav".encode(),
+        rb"\xff\xfe.wav",
+    ]
     for name in names:
         with open(os.fsencode(top) + b"/" + name, "wb") as file:
             file.write(wav_bytes(b"\1\0" * 200))
@@ -303,7 +314,7 @@ def test_odd_names(tmp_path):
         found = atc.load(tmp_path / form)
         assert "line\nbreak.wav" in found.keys
         assert {r"\xff\xfe.wav", r"\xff\xfe.wav~2"} <= set(found.keys)
-        assert all(row.values.shape == (1, 40, 3) for row in found)
+        assert all(row.values.shape == (1, BANDS, 3) for row in found)
 
 
 @pytest.mark.parametrize(

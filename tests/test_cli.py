@@ -11,11 +11,13 @@ import time
 
 import numpy as np
 import pytest
+from conftest import JIT, ROOT, SMALL
 from sounds import wav_bytes, write
 
 import audiotconv as atc
 from audiotconv import cli
-from conftest import JIT, ROOT
+from audiotconv.cli import shell as shared
+from audiotconv.cli.extract import MOST_LISTED, _length, _progress
 
 N = 2000 if JIT else 300
 
@@ -49,25 +51,29 @@ def folder(tmp_path):
 
 def test_extract(run, folder, tmp_path):
     out = tmp_path / "out"
-    code, text, error = run("extract", folder, "-o", out, "--recipe", "gabor-40", "--label", "parent", "--mono", "-j", 1)
+    code, text, _ = run("extract", folder, "-o", out, "--recipe", SMALL, "--label", "parent", "--mono", "-j", 1)
     assert code == 0
     assert "2 of 2 files" in text
     assert "x real time" in text
     found = atc.load(out)
     assert found.labels == ["cats", "cats"]
     assert [row.values.shape[0] for row in found] == [1, 1]
-    code, text, error = run("extract", folder, "-o", out, "--recipe", "gabor-40", "--format", "npy", "--channels", "keep", "--json")
+    code, text, _ = run(
+        "extract", folder, "-o", out, "--recipe", SMALL, "--format", "npy", "--channels", "keep", "--json"
+    )
     assert code == 0
     report = json.loads(text)
-    assert (report["files"], report["done"], report["failed"], report["recipe"]) == (2, 2, 0, "gabor-40")
-    np.testing.assert_array_equal(np.load(out / "cats" / "b.wav.npy"), atc.extract(folder / "cats" / "b.wav", "gabor-40").values)
+    assert (report["files"], report["done"], report["failed"], report["recipe"]) == (2, 2, 0, "small")
+    np.testing.assert_array_equal(
+        np.load(out / "cats" / "b.wav.npy"), atc.extract(folder / "cats" / "b.wav", SMALL).values
+    )
 
 
 def test_bad_files_are_listed_and_the_rest_is_written(run, folder, tmp_path):
-    for number in range(cli._MOST_LISTED + 2):
+    for number in range(MOST_LISTED + 2):
         (folder / f"bad{number:02}.wav").write_bytes(b"no sound")
         (folder / f"cut{number:02}.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
-    code, text, error = run("extract", folder, "-o", tmp_path / "out", "--recipe", "gabor-40")
+    code, text, error = run("extract", folder, "-o", tmp_path / "out", "--recipe", SMALL)
     assert code == 1
     assert "24 of 46 files" in text
     assert "22 failed:" in error
@@ -127,7 +133,7 @@ def test_recipes(run):
 def test_version_and_help(run):
     assert run("--version")[1].strip() == f"audiotconv {atc.__version__}"
     for command in ([], ["extract"], ["recipes"], ["bench"], ["bench", "filterbank"], ["warmup"], ["doctor"]):
-        code, text, error = run(*command, "--help")
+        code, text, _ = run(*command, "--help")
         assert code == 0
         assert "Usage" in text
 
@@ -153,10 +159,10 @@ def test_stopped_or_cut_off(run, monkeypatch):
     def gone():
         raise BrokenPipeError
 
-    monkeypatch.setattr(cli, "app", gone)
+    monkeypatch.setattr(shared, "app", gone)
     monkeypatch.setattr(os, "dup2", lambda *files: None)
     assert run("recipes")[0] == 1
-    monkeypatch.setattr(cli, "app", stop)
+    monkeypatch.setattr(shared, "app", stop)
     code, _, error = run("recipes")
     assert (code, error) == (130, "audiotconv: stopped\n")
 
@@ -165,15 +171,15 @@ def test_a_bar_is_drawn_where_somebody_looks(folder, tmp_path):
     from rich.console import Console
 
     console = Console(force_terminal=True, width=120, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
-    with cli._progress(console) as show:
+    with _progress(console) as show:
         from audiotconv.batch.run import Progress
 
         show(Progress(files=10, files_done=4, bytes=1000, bytes_done=400, audio_seconds=7200))
         console.print("")
     console.file.close()
-    assert cli._length(3.21) == "3.2 s"
-    assert cli._length(321) == "5.3 min"
-    assert cli._length(32100) == "8.92 h"
+    assert _length(3.21) == "3.2 s"
+    assert _length(321) == "5.3 min"
+    assert _length(32100) == "8.92 h"
 
 
 def test_compilation_is_announced_once(run):
@@ -185,7 +191,7 @@ def test_compilation_is_announced_once(run):
         def print(self, text, style):
             shown.append(text)
 
-    with cli._announced_compilation(Console()):
+    with shared.announced_compilation(Console()):
         for listener in compiling._listeners:
             listener("a")
             listener("b")

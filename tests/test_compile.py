@@ -9,10 +9,10 @@ import textwrap
 
 import numpy as np
 import pytest
+from conftest import JIT
 
 from audiotconv.kernels import compile as compiling
 from audiotconv.kernels.compile import available_threads, cache_directory, kernel, on_compile
-from conftest import JIT
 
 compiled_only = pytest.mark.skipif(not JIT, reason="about compiled code")
 
@@ -30,7 +30,10 @@ print(len(compiled))
 def python(program, *arguments, **environment):
     settings = {key: value for key, value in {**os.environ, **environment}.items() if value is not None}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments], env=settings, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
+        env=settings,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -126,7 +129,7 @@ def test_a_full_disk_only_costs_the_cache(tmp_path):
 
 
 def test_no_home_at_all(tmp_path):
-    environment = {key: None for key in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR")}
+    environment = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"))
     python("from audiotconv.kernels.compile import cache_directory\nprint(cache_directory())", **environment)
 
 
@@ -222,10 +225,11 @@ def test_fused_instructions_and_no_spills_in_the_filter_bank(tmp_path, monkeypat
     """The inner loop of the filter bank is multiply-adds on the widest registers, and keeps its sums in them."""
     import re
 
+    from test_contract import small_bank
+
     from audiotconv.kernels.bank import ROWS, bank_energy
     from audiotconv.kernels.simd import VECTOR_BITS
     from audiotconv.stages import BankEnergy
-    from test_contract import small_bank
 
     if VECTOR_BITS < 256:
         pytest.skip("no fused multiply-add to look for")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from conftest import JIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from audiotconv.extraction import feature_blocks
 from audiotconv.filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
 from audiotconv.kernels.bank import BAND_GROUP, ROWS
 from audiotconv.stages import BankEnergy, Chain, Log
-from conftest import JIT
 
 
 def small_bank(bands, span, advance, is_complex, seed=0):
@@ -50,7 +50,11 @@ def chain(request):
 def signal_of(seed, channels, n, dtype):
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal((channels, n))
-    return noise.astype(np.float32) if dtype == "float32" else (noise * 3000 * (1 << 16 if dtype == "int32" else 1)).astype(dtype)
+    return (
+        noise.astype(np.float32)
+        if dtype == "float32"
+        else (noise * 3000 * (1 << 16 if dtype == "int32" else 1)).astype(dtype)
+    )
 
 
 def joined(chain, blocks, channels, **options):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import JIT
 from hypothesis import given
 from hypothesis import strategies as st
 
 import audiotconv as atc
 from audiotconv.errors import ParameterError
 from audiotconv.kernels.simd import TILE_COLS, VECTOR_BITS
-from conftest import JIT
 
 EDGE = TILE_COLS * VECTOR_BITS // 32  # a tile's width in float32
 

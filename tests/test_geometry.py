@@ -107,17 +107,23 @@ def test_impossible_padding(padding):
     st.integers(1, 5),
     st.integers(1, 3),
     st.integers(1, 4),
-    st.one_of(st.sampled_from(["valid", "causal", "same"]), st.integers(0, 4), st.tuples(st.integers(0, 4), st.integers(0, 4))),
+    st.one_of(
+        st.sampled_from(["valid", "causal", "same"]), st.integers(0, 4), st.tuples(st.integers(0, 4), st.integers(0, 4))
+    ),
     st.integers(25, 60),
 )
 def test_impulses_through_real_kernels(span, stride, dilation, padding, n):
     """What each output of conv1d and pool1d sees is what the geometry says, sample by sample."""
     stride = 1 if padding == "same" else stride
     reach = dilation * (span - 1) + 1
-    padding = padding if isinstance(padding, str) else tuple(min(side, reach - 1) for side in padding_of(padding, reach))
+    padding = (
+        padding if isinstance(padding, str) else tuple(min(side, reach - 1) for side in padding_of(padding, reach))
+    )
     geometry = Geometry.window(span, stride, dilation, padding)
     impulses = np.eye(n, dtype=np.float32)
-    through_conv = atc.conv1d(impulses[:, None], np.ones((1, 1, span), np.float32), stride=stride, dilation=dilation, padding=padding)[:, 0]
+    through_conv = atc.conv1d(
+        impulses[:, None], np.ones((1, 1, span), np.float32), stride=stride, dilation=dilation, padding=padding
+    )[:, 0]
     through_pool = atc.pool1d(impulses, span, stride, how="mean", dilation=dilation, padding=padding)
     for seen in (through_conv, through_pool):
         assert seen.shape[1] == geometry.count(n)

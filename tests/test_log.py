@@ -5,18 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import JIT
 
 from audiotconv.errors import ParameterError
 from audiotconv.kernels.log import log_floor
 from audiotconv.stages import Log
-from conftest import JIT
 
 
 def test_over_the_whole_range(rng):
     n = 200_001 if JIT else 2_001
     x = np.exp(rng.uniform(np.log(1.2e-38), np.log(3.4e38), n)).astype(np.float32)
     x[: n // 4] = rng.uniform(0.5, 2.0, n // 4)
-    x[:6] = [1.0, np.float32(1.0000001), np.float32(0.99999994), np.float32(np.sqrt(0.5)), 2.0, np.finfo(np.float32).max]
+    x[:6] = [
+        1.0,
+        np.float32(1.0000001),
+        np.float32(0.99999994),
+        np.float32(np.sqrt(0.5)),
+        2.0,
+        np.finfo(np.float32).max,
+    ]
     out = np.empty_like(x)
     log_floor(x, np.float32(1.2e-38), np.float32(1.0), out, threads=2)
     want = reference.log(x, 1.2e-38)
@@ -44,7 +51,9 @@ def test_silence_is_the_floor_and_part_of_the_frames():
     np.testing.assert_allclose(got[0], [[-10, -10, -10], [-10, 2, -10]], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("parameters", "message"), [({"floor": 0.0}, "floor is 0.0"), ({"unit": "bel"}, "unit is 'bel'")])
+@pytest.mark.parametrize(
+    ("parameters", "message"), [({"floor": 0.0}, "floor is 0.0"), ({"unit": "bel"}, "unit is 'bel'")]
+)
 def test_impossible_parameters(parameters, message):
     with pytest.raises(ParameterError, match=message):
         Log(("x",), **parameters)

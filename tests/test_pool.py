@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import JIT
 from hypothesis import given
 from hypothesis import strategies as st
 
 import audiotconv as atc
 from audiotconv.errors import ParameterError
 from audiotconv.kernels.simd import VECTOR_BITS
-from conftest import JIT
 
 LANES = VECTOR_BITS // 32
 
@@ -22,7 +22,9 @@ LANES = VECTOR_BITS // 32
     st.integers(1, 6),
     st.integers(1, 3),
     st.tuples(st.integers(0, 8), st.integers(0, 8)),
-    st.one_of(st.integers(0, 40), st.sampled_from([LANES, 8 * LANES - 1, 8 * LANES, 8 * LANES + 1, 700] if JIT else [LANES])),
+    st.one_of(
+        st.integers(0, 40), st.sampled_from([LANES, 8 * LANES - 1, 8 * LANES, 8 * LANES + 1, 700] if JIT else [LANES])
+    ),
     st.sampled_from([np.float32, np.float64]),
     st.integers(0, 2**32 - 1),
 )

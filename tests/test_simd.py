@@ -9,11 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import JIT
 from numba import config, njit
 from numba.core.errors import TypingError
 
 from audiotconv.kernels import simd
-from conftest import JIT
 
 REALS = (np.float32, np.float64)
 
@@ -51,7 +51,9 @@ def test_load_store_gather_broadcast_and_arithmetic(dtype, rng):
         if want is not None:
             np.testing.assert_array_equal(got, want)
     fused = np.asarray(x, np.longdouble) * y + 3
-    np.testing.assert_allclose(out[4 * count : 5 * count], fused, rtol=2 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps)
+    np.testing.assert_allclose(
+        out[4 * count : 5 * count], fused, rtol=2 * np.finfo(dtype).eps, atol=np.finfo(dtype).eps
+    )
     assert out[-1] == 77  # no store beyond its vector
 
 
@@ -182,4 +184,4 @@ np.savez(sys.argv[1], bits=VECTOR_BITS,
             np.testing.assert_array_equal(here[key], there[key])
         else:
             np.testing.assert_allclose(there[key], here[key], rtol=2e-4, atol=1e-5)
-    assert config.CPU_NAME is None or config.CPU_NAME != cpu
+    assert config.CPU_NAME is None or cpu != config.CPU_NAME

@@ -91,7 +91,7 @@ class AudioReader:
     (8000, [[0, 16384]])
     """
 
-    def __init__(self, source: str | os.PathLike[str] | BinaryIO, *, strict: bool = False) -> None:
+    def __init__(self, source: str | bytes | os.PathLike[Any] | BinaryIO, *, strict: bool = False) -> None:
         self.name = shown(source)
         self.strict = strict
         self.notes: list[str] = []
@@ -113,7 +113,7 @@ class AudioReader:
 
     # --- opening ---
 
-    def _open_path(self, path: str | bytes | os.PathLike[str]) -> WavHeader | None:
+    def _open_path(self, path: str | bytes | os.PathLike[Any]) -> WavHeader | None:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
             self._descriptor = os.open(path, flags)
@@ -170,10 +170,11 @@ class AudioReader:
         if header is None:
             return
         if header.padded_container:
+            container = header.frame_bytes // header.channels
             raise AudioError(
-                f"{self.name} holds {header.bits}-bit samples in {header.frame_bytes // header.channels}-byte containers "
-                "under a plain PCM header, which does not say where in the container they stand; convert it to a plain "
-                f"{header.bits}-bit or 32-bit file",
+                f"{self.name} holds {header.bits}-bit samples in {container}-byte containers "
+                "under a plain PCM header, which does not say where in the container they stand; convert it to a "
+                f"plain {header.bits}-bit or 32-bit file",
                 "unsupported",
             )
         if header.missing_frames and self.subtype.startswith("PCM"):
@@ -303,13 +304,15 @@ def _rewound(source: BinaryIO) -> BinaryIO:
     try:
         source.seek(0)
     except (AttributeError, OSError, ValueError):
-        raise AudioFileError(f"{shown(source)} is {source!r}; a path or a seekable binary file is needed", "unreadable") from None
+        raise AudioFileError(
+            f"{shown(source)} is {source!r}; a path or a seekable binary file is needed", "unreadable"
+        ) from None
     return source
 
 
 @functools.cache
 def sound_suffixes() -> frozenset[str]:
-    """File name endings (with the dot, lower case) that a folder is searched for: what libsndfile reads, and aliases."""
+    """File name endings (with the dot, lower case) that a folder is searched for: libsndfile's formats."""
     known = {f".{name.lower()}" for name in soundfile.available_formats() if name not in ("RAW", "MAT4", "MAT5", "SD2")}
     return frozenset(known | {".aif", ".aifc", ".oga", ".opus", ".rf64", ".wave", ".snd"})
 

@@ -34,7 +34,7 @@ class NpyWriter:
     def _write_header(self, file: io.BufferedRandom, frames: int) -> int:
         layout = {"descr": "<f4", "fortran_order": False, "shape": (*self.rows, frames)}
         file.seek(0)
-        np.lib.format.write_array_header_1_0(file, layout)
+        np.lib.format.write_array_header_1_0(file, layout)  # type: ignore[no-untyped-call]
         return file.tell()
 
     def add(self, block: NDArray[np.float32]) -> None:

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import AudioReader, shown
@@ -159,9 +158,9 @@ def extract_folder(
 
     Examples
     --------
-    >>> import tempfile, soundfile
+    >>> import tempfile, numpy, soundfile
     >>> folder = tempfile.mkdtemp()
-    >>> soundfile.write(folder + "/a.wav", np.zeros(8000), 8000)
+    >>> soundfile.write(folder + "/a.wav", numpy.zeros(8000), 8000)
     >>> report = extract_folder(folder, folder + "/features", "gabor-40")
     >>> report.done, report.frames, report.failures
     (1, 100, [])
@@ -262,8 +261,8 @@ def _wait(future: Future[_Outcome]) -> None:
         pass
 
 
-class _Stopped(Exception):
-    """The run has ended; a worker gives up its recording."""
+class _Stopped(Exception):  # noqa: N818
+    """The run has ended: a worker gives up its recording."""
 
 
 def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop: list[bool]) -> _Outcome:

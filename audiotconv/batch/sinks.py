@@ -72,11 +72,14 @@ class Length(Protocol):
 class Sink(Protocol):
     """A store format."""
 
-    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept: ...
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        """Hold or write one recording's features: in a worker's thread."""
 
-    def take(self, kept: Kept) -> None: ...
+    def take(self, kept: Kept) -> None:
+        """Put what was kept into the store: in the run's thread, in the plan's order."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Finish the store's files."""
 
 
 @contextlib.contextmanager
@@ -99,6 +102,7 @@ class ParquetSink:
         self._shard: ShardWriter | None = None
 
     def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        """In memory, if it fits into one row."""
         most = max(1, ROW_VALUES // (recording.rows[0] * recording.rows[1]))
         if recording.expected is not None and recording.expected <= most:
             found = list(blocks)
@@ -108,6 +112,7 @@ class ParquetSink:
         return self._keep_long(recording, _regrouped(blocks, most), length)
 
     def _keep_long(self, recording: Recording, rows: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        """Write its file."""
         path = self._folder / f"long-{os.urandom(8).hex()}.tmp"
         parts: list[Part] = []
         with _writing(path):
@@ -135,6 +140,7 @@ class ParquetSink:
         return Kept(parts, file=path)
 
     def take(self, kept: Kept) -> None:
+        """Append to the current shard, or give a shard of its own its number."""
         with _writing(self._folder / "x"):
             if kept.file is not None:
                 self._close_shard()
@@ -157,6 +163,7 @@ class ParquetSink:
             self._shard = None
 
     def close(self) -> None:
+        """Close the current shard."""
         with _writing(self._folder / "x"):
             self._close_shard()
 
@@ -170,6 +177,7 @@ class NpySink:
         self._files: list[str] = []
 
     def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
+        """Write its file."""
         path = self._folder / (recording.item.key + ".npy")
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -187,11 +195,13 @@ class NpySink:
         return Kept([recording.part(0, 0, writer.frames, length())], file=path)
 
     def take(self, kept: Kept) -> None:
+        """Note its row."""
         assert kept.file is not None
         self._parts += kept.parts
         self._files.append(kept.file.relative_to(self._folder).as_posix())
 
     def close(self) -> None:
+        """Write the index."""
         index = self._folder / "index.parquet"
         with _writing(index):
             write_index(index, self._parts, self._files)

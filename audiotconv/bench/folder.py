@@ -49,7 +49,12 @@ def reading_share(files: int, seconds: float, recipe: str) -> dict[str, float]:
                     pass
         reading = time.perf_counter() - start
         report = extract_folder(folder, Path(name) / "out", recipe, workers=1)
-    return {"reading": reading, "whole": report.seconds, "share": reading / report.seconds, "audio": report.audio_seconds}
+    return {
+        "reading": reading,
+        "whole": report.seconds,
+        "share": reading / report.seconds,
+        "audio": report.audio_seconds,
+    }
 
 
 # The command line in a process of its own, which reports the most memory that it ever held. (A parent that waits for it

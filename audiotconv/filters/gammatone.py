@@ -62,7 +62,7 @@ def gammatone_bank(
     --------
     >>> bank = gammatone_bank(8, sample_rate=16000)
     >>> bank.taps.shape, round(float(bank.centres[0]), 6)
-    ((8, 1393), 50.0)
+    ((8, 1220), 50.0)
     """
     check_band_limits(fmin, fmax, sample_rate)
     if spacing not in ("erb", "mel"):

@@ -33,7 +33,7 @@ def erb_space(fmin: float, fmax: float, count: int) -> NDArray[np.float64]:
     Shape: (count,)
 
     >>> erb_space(100.0, 8000.0, 3).round(1).tolist()
-    [100.0, 756.7, 2562.4]
+    [100.0, 733.0, 2584.5]
     """
     _check(fmin, fmax, count)
     offset = _EAR_Q * _MIN_BANDWIDTH

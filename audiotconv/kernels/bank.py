@@ -25,7 +25,7 @@ ROWS, COLS = (24, 1) if VECTOR_BITS == 512 else (6, 2)
 BAND_GROUP = COLS * VECTOR_BITS // 32  # how many bands are filtered together
 
 
-@njit(nogil=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True)
 def copy_samples(x, channel, start, scale, out):  # type: ignore[no-untyped-def]
     """out = scale * x[channel, start : start + len(out)] as float32, zero outside of x."""
     n = x.shape[1]

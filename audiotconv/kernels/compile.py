@@ -30,7 +30,16 @@ import numba
 from numba.core import caching, compiler, config, serialize
 from numba.misc import appdirs
 
-__all__ = ["KERNELS", "Kernel", "available_threads", "cache_directory", "cache_writable", "kernel", "on_compile", "threading_layer"]
+__all__ = [
+    "KERNELS",
+    "Kernel",
+    "available_threads",
+    "cache_directory",
+    "cache_writable",
+    "kernel",
+    "on_compile",
+    "threading_layer",
+]
 
 KERNELS: list[Kernel] = []
 
@@ -98,6 +107,7 @@ class _DiskCache(caching.NullCache):  # type: ignore[misc]
 
     @property
     def cache_path(self) -> str:
+        """Numba asks for it as a text."""
         return str(cache_directory())
 
     def _file(self, signature: Any, codegen: Any) -> Path:
@@ -169,6 +179,7 @@ class Kernel:
         return dispatcher
 
     def __call__(self, *args: Any, threads: int = 1) -> None:
+        """Run on `threads` threads, or on as many as there are."""
         threads = min(threads, available_threads())
         if threads <= 1:
             self.serial(*args)

@@ -219,7 +219,7 @@ def _index(context: Any, builder: ir.IRBuilder, kind: types.Type, value: ir.Valu
 
 def lanes(a: Any) -> int:
     """How many numbers of the array's dtype one vector holds: a constant when compiled."""
-    return VECTOR_BITS // (8 * a.itemsize)
+    return VECTOR_BITS // (8 * int(a.itemsize))
 
 
 @_operation(lanes)
@@ -586,9 +586,7 @@ def _(a: types.Type, i: types.Type, step: types.Type, tile: types.Type) -> Any:
                 at = builder.add(row, context.get_constant(types.intp, col * tile.vector.count))
                 value = builder.extract_value(args[3], r * tile.cols + col)
                 pointer = _pointer(context, builder, a, args[0], at)
-                builder.store(
-                    value, builder.bitcast(pointer, value.type.as_pointer()), align=a.dtype.bitwidth // 8
-                )
+                builder.store(value, builder.bitcast(pointer, value.type.as_pointer()), align=a.dtype.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.none, lower
@@ -606,9 +604,7 @@ def transpose(a: Any, i: int, step: int, out: Any, j: int, out_step: int) -> Non
 
 
 @_operation(transpose)
-def _(
-    a: types.Type, i: types.Type, step: types.Type, out: types.Type, j: types.Type, out_step: types.Type
-) -> Any:
+def _(a: types.Type, i: types.Type, step: types.Type, out: types.Type, j: types.Type, out_step: types.Type) -> Any:
     if not (_is_array(a) and _is_array(out) and out.mutable and a.dtype == out.dtype):
         return None
     if not all(isinstance(kind, types.Integer) for kind in (i, step, j, out_step)):

@@ -16,6 +16,12 @@ __all__ = ["KINDS", "StageKind"]
 
 Build = Callable[[dict[str, Any], int, tuple[str, ...] | None], Stage]
 
+_DESIGNS: dict[str, Callable[..., FilterBank]] = {
+    "gammatone": gammatone_bank,
+    "gabor": gabor_bank,
+    "sinc": sinc_bank,
+}
+
 # A filter's passband must stay clear of half the sample rate.
 _HIGHEST = 0.45
 
@@ -33,10 +39,10 @@ def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
     fmin, fmax = values["fmin"], min(values["fmax"], _HIGHEST * sample_rate)
     if fmin >= fmax:
         raise RecipeError(
-            f"at a sample rate of {sample_rate} Hz bands reach up to {_HIGHEST * sample_rate:g} Hz, and fmin is {fmin:g} Hz"
+            f"at a sample rate of {sample_rate} Hz bands reach up to {_HIGHEST * sample_rate:g} Hz, "
+            f"and fmin is {fmin:g} Hz"
         )
-    make = {"gammatone": gammatone_bank, "gabor": gabor_bank, "sinc": sinc_bank}[values["filters"]]
-    return make(values["bands"], sample_rate=sample_rate, fmin=fmin, fmax=fmax)
+    return _DESIGNS[values["filters"]](values["bands"], sample_rate=sample_rate, fmin=fmin, fmax=fmax)
 
 
 def _bank_energy(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:
@@ -61,7 +67,7 @@ def _log(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | N
 KINDS = {
     "bank-energy": StageKind(
         {
-            "filters": Choice("the design of the filters", words=("gammatone", "gabor", "sinc")),
+            "filters": Choice("the design of the filters", words=tuple(_DESIGNS)),
             "bands": Count("how many filters", least=1, most=10_000),
             "fmin": Quantity("the lowest frequency", kind="frequency"),
             "fmax": Quantity("the highest frequency, or 0.45 times the sample rate if that is lower", kind="frequency"),

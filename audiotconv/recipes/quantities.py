@@ -38,6 +38,7 @@ class Quantity(Parameter):
     kind: str = "time"
 
     def read(self, where: str, value: Any) -> float:
+        """In s or Hz."""
         units = _UNITS[self.kind]
         match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
         if match is None or match[2] not in units:
@@ -57,6 +58,7 @@ class Count(Parameter):
     most: int = 1_000_000
 
     def read(self, where: str, value: Any) -> int:
+        """As it is."""
         if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value <= self.most:
             raise RecipeError(f"{where} is {value!r}; it must be an integer from {self.least} to {self.most}")
         return value
@@ -70,6 +72,7 @@ class Number(Parameter):
     most: float = math.inf
 
     def read(self, where: str, value: Any) -> float:
+        """As it is."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
             raise RecipeError(f"{where} is {value!r}; it must be a number from {self.least:g} to {self.most:g}")
         return float(value)
@@ -82,6 +85,7 @@ class Choice(Parameter):
     words: tuple[str, ...] = ()
 
     def read(self, where: str, value: Any) -> str:
+        """As it is."""
         if value not in self.words:
             raise RecipeError(f"{where} is {value!r}; it must be one of {', '.join(self.words)}")
         return str(value)

@@ -46,6 +46,7 @@ class Recipe:
 
     @property
     def hash(self) -> str:
+        """Sixteen hexadecimal digits."""
         content = json.dumps([self.version, self.stages], separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 

@@ -80,6 +80,7 @@ class BankEnergy(Stage):
         self._chunk = _chunk_hops(hop // stride)
 
     def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
+        """Shape: (channels, time) -> (channels, bands, frames)"""
         bands = len(self.features)
         out = np.empty((x.shape[0], bands, frames), np.float32)
         hop, window = self.hop // self.stride, self.window // self.stride
@@ -94,8 +95,8 @@ class BankEnergy(Stage):
     @property
     def operations(self) -> float:
         """Floating-point operations for each sample and channel: two for every tap that is multiplied."""
-        taps = int((self._extent[:, 1] - self._extent[:, 0]).sum())
-        return 2.0 * taps * kernels.BAND_GROUP * self._taps.shape[1] / self.stride
+        taps = int((self._extent[:, 1] - self._extent[:, 0]).sum()) * int(kernels.BAND_GROUP * self._taps.shape[1])
+        return 2.0 * taps / self.stride
 
 
 def _packed(taps: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -109,8 +110,8 @@ def _packed(taps: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.int64]]
     packed = aligned_empty((groups, len(parts), span, kernels.BAND_GROUP))
     packed[...] = rows.reshape(len(parts), groups, kernels.BAND_GROUP, span).transpose(1, 0, 3, 2)
     extent = np.zeros((groups, 2), np.int64)
-    for group, used in enumerate(packed.any(axis=(1, 3))):
-        at = np.flatnonzero(used)
+    for group in range(groups):
+        at = np.flatnonzero(packed[group].any(axis=(0, 2)))
         if len(at):
             extent[group] = at[0], at[-1] + 1
     return packed, extent

@@ -81,8 +81,8 @@ def conv1d(
         taps = taps[None, None]
     if signal.ndim < 2 or taps.ndim != 3 or 0 in taps.shape:
         raise ParameterError(
-            f"x has the shape {np.shape(x)} and weight {np.shape(weight)}; they must be (..., channels, time) or (time,), "
-            "and (filters, channels // groups, taps) or (taps,), with at least one filter and tap"
+            f"x has the shape {np.shape(x)} and weight {np.shape(weight)}; they must be (..., channels, time) or "
+            "(time,), and (filters, channels // groups, taps) or (taps,), with at least one filter and tap"
         )
     filters, per_group, span = taps.shape
     if signal.shape[-2] != groups * per_group or filters % groups:
@@ -97,8 +97,8 @@ def conv1d(
     frames = (signal.shape[-1] + left + right - reach) // stride + 1
     if frames < 1:
         raise ParameterError(
-            f"x has {signal.shape[-1]} time steps, {signal.shape[-1] + left + right} with its padding; the filters span "
-            f"{reach}"
+            f"x has {signal.shape[-1]} time steps, {signal.shape[-1] + left + right} with its padding; "
+            f"the filters span {reach}"
         )
     offset = np.zeros(filters, dtype) if bias is None else np.asarray(bias, dtype)
     if offset.shape != (filters,):

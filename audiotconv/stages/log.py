@@ -55,6 +55,7 @@ class Log(Stage):
         self._factor = np.float32(LOG_UNITS[unit])
 
     def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
+        """Shape: (channels, features, time) -> (channels, features, frames)"""
         if (origin, frames) != (0, x.shape[-1]):
             x = np.ascontiguousarray(x[..., origin : origin + frames])
         out = np.empty_like(x)

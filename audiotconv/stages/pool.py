@@ -77,7 +77,9 @@ def pool1d(
         raise ParameterError(f"how is {how!r}; it must be one of {', '.join(_HOW)}")
     geometry = Geometry.window(size, hop, dilation, padding)
     if geometry.lead >= geometry.span or geometry.trail >= geometry.span:
-        raise ParameterError(f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone")
+        raise ParameterError(
+            f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone"
+        )
     frames = geometry.count(signal.shape[-1])
     result = checked_out(out, (*signal.shape[:-1], frames), dtype)
     rows = int(np.prod(signal.shape[:-1]))

@@ -116,9 +116,10 @@ def load(target: str | os.PathLike[str]) -> FeatureStore:
 
     Examples
     --------
-    >>> import tempfile, soundfile
+    >>> import tempfile, numpy, soundfile
     >>> folder = tempfile.mkdtemp()
-    >>> soundfile.write(folder + "/a.wav", np.zeros(8000), 8000)
+    >>> soundfile.write(folder + "/a.wav", numpy.zeros(8000), 8000)
+    >>> from audiotconv import extract_folder
     >>> _ = extract_folder(folder, folder + "/features", "gabor-40")
     >>> store = load(folder + "/features")
     >>> store.keys, store["a.wav"].values.shape

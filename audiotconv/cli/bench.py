@@ -1,0 +1,95 @@
+"""`audiotconv bench ...`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from .shell import Format, Json, announced_compilation, bench_app, console_for
+
+__all__ = ["filterbank", "memory", "reading"]
+
+
+@bench_app.command()
+def filterbank(
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of the audio.")] = 10.0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each contender.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of each contender, in turn.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """The filter-bank kernels, beside scipy.signal.oaconvolve and torch.conv1d where installed."""
+    from rich.table import Table
+
+    from ..bench.filterbank import filterbank_cases
+    from ..bench.machine import multiply_add_peak
+    from ..bench.timing import environment, interleaved, on_threads
+
+    console = console_for(stderr=True)
+    with announced_compilation(console), on_threads(threads):
+        peak = multiply_add_peak()
+        results = [
+            result
+            for case in filterbank_cases(seconds, threads)
+            for result in interleaved(case, repeats, threads * peak)
+        ]
+    facts = {**environment(threads), "peak_gflops_per_core": peak / 1e9, "repeats": repeats, "seconds": seconds}
+    if as_json:
+        typer.echo(json.dumps({"environment": facts, "results": [result.to_dict() for result in results]}, indent=1))
+        return
+    table = Table("case", "who", "ms", "x real time", "GFLOP/s", "of FMA peak", "time / ours", "max error")
+    for result in results:
+        table.add_row(
+            result.case, result.contender, f"{result.seconds * 1e3:.1f}", f"{result.real_time_factor:,.0f}",
+            f"{result.gflops:.1f}", f"{result.of_peak:.0%}", f"{result.times_ours:.2f}", f"{result.error:.1e}",
+        )  # fmt: skip
+    out = console_for()
+    out.print(table)
+    out.print(
+        f"{facts['processor']}, {threads} thread(s), {facts['vector_bits']}-bit vectors, "
+        f"FMA peak {peak / 1e9:.0f} GFLOP/s per core; operations are those of direct convolution without zero taps; "
+        f"error relative to the largest value\n"
+        + ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    )
+
+
+@bench_app.command()
+def reading(
+    files: Annotated[int, typer.Option(min=1, help="How many recordings.")] = 24,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of each.")] = 10.0,
+    recipe: Annotated[str, typer.Option()] = "gammatone-64",
+    as_json: Json = False,
+) -> None:
+    """How much of a folder run on 16-bit WAV files is spent reading, on one thread."""
+    from ..bench.folder import reading_share
+
+    with announced_compilation(console_for(stderr=True)):
+        share = reading_share(files, seconds, recipe)
+    if as_json:
+        typer.echo(json.dumps(share, indent=1))
+        return
+    typer.echo(
+        f"reading {share['reading']:.3f} s ({share['audio'] / share['reading']:,.0f} x real time) "
+        f"of {share['whole']:.3f} s: {share['share']:.1%}"
+    )
+
+
+@bench_app.command()
+def memory(
+    hours: Annotated[float, typer.Option(min=0.001, help="Length of the recording (silence, 16 kHz, 16 bit).")] = 6.0,
+    recipe: Annotated[str, typer.Option()] = "gammatone-64",
+    format: Annotated[Format, typer.Option()] = Format.PARQUET,
+    as_json: Json = False,
+) -> None:
+    """Peak resident memory of `audiotconv extract` on one long recording."""
+    from ..bench.folder import memory_of_long_file
+
+    result = memory_of_long_file(hours, recipe, format.value)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+        return
+    typer.echo(
+        f"{hours:g} h: {result['peak_mb']:.0f} MB at most, {result['seconds']:.1f} s "
+        f"({result['factor']:,.0f} x real time)"
+    )

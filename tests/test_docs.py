@@ -1,0 +1,92 @@
+"""The README and the examples are programs: they run, and say what they do."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import JIT, ROOT
+
+import audiotconv as atc
+
+README = (ROOT / "README.md").read_text("utf-8")
+
+compiled_only = pytest.mark.skipif(not JIT, reason="examples are written for compiled speed")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@compiled_only
+def test_the_readmes_python_runs(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    monkeypatch.chdir(tmp_path)
+    programs = blocks("python")
+    assert programs
+    scope = {}
+    for program in programs:
+        exec(compile(program, "README.md", "exec"), scope)
+
+
+@compiled_only
+def test_the_readmes_commands_run(tmp_path):
+    shutil.copytree(ROOT / "data", tmp_path / "data")
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("audiotconv ")]
+    assert len(commands) >= 5
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for command in commands:
+        command = command.split("#")[0]
+        if "/usr/share" in command or " bench " in command:
+            continue
+        words = command.split()
+        done = subprocess.run(
+            [sys.executable, "-m", *words], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, (command, done.stderr)
+
+
+def test_the_readme_names_every_recipe_and_command():
+    from audiotconv.cli import app, bench_app
+
+    for name in atc.list_recipes():
+        assert f"`{name}`" in README
+    for command in app.registered_commands:
+        assert f"audiotconv {command.callback.__name__}" in README
+    for command in bench_app.registered_commands:
+        assert f"audiotconv bench {command.callback.__name__}" in README
+
+
+def test_links_in_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_changelog_has_this_version():
+    assert f"## {atc.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"version: {atc.__version__}" in (ROOT / "CITATION.cff").read_text("utf-8")
+
+
+@compiled_only
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
+def test_examples_run(path, monkeypatch, capsys, tmp_path):
+    if path.stem == "picture":
+        pytest.importorskip("matplotlib")
+    monkeypatch.setattr(sys, "argv", [str(path)])
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(path), run_name="__main__")
+    said = capsys.readouterr().out
+    expected = {
+        "folder": ["40 of 40 recordings", "(40, 64), 10 labels"],
+        "onsets": ["24-bit.wav: 0.0", "0.36 s", "0.65 s"],
+        "own_njit": ["sine: 1.414", "square wave: 1.0"],
+        "picture": ["feature-map.png"],
+    }[path.stem]
+    for words in expected:
+        assert words in said
