@@ -7,7 +7,6 @@ __all__ = [
     "AudioFileError",
     "AudioWarning",
     "AudiotconvError",
-    "MissingExtraError",
     "ParameterError",
     "RecipeError",
     "StoreError",
@@ -30,7 +29,7 @@ class AudioError(AudiotconvError, ValueError):
     """A recording's content cannot be used.
 
     `reason` is one word or two for tables: "empty", "not audio", "unsupported", "non-finite", "truncated",
-    "changed while reading" or "too large".
+    "damaged" or "changed while reading".
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -48,10 +47,6 @@ class AudioFileError(AudiotconvError, OSError):
 
 class StoreError(AudiotconvError, OSError):
     """A feature store cannot be written or read."""
-
-
-class MissingExtraError(AudiotconvError, ImportError):
-    """An optional package is needed; the message says which extra installs it."""
 
 
 class AudioWarning(UserWarning):

@@ -20,6 +20,7 @@ from .stages.checks import integer_at_least, threads_for
 __all__ = ["CHANNELS", "FeatureMap", "extract", "feature_blocks"]
 
 CHANNELS = ("keep", "mono")
+_BELIEVED_VALUES = 1 << 29  # more than a header may ask for (2 GiB) is allocated as it comes
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,18 +153,21 @@ def _nothing(chain: Chain, channels: int) -> NDArray[np.float32]:
 def _joined(
     blocks: Iterable[NDArray[np.float32]], chain: Chain, reader: AudioReader, channels: str
 ) -> NDArray[np.float32]:
-    """The blocks side by side, written into one array as they come where the length is known beforehand."""
-    count = 1 if channels == "mono" else reader.channels
-    if reader.frames is None:
-        return np.concatenate([_nothing(chain, count), *blocks], axis=2)
-    out = _nothing(chain, count)
+    """The blocks side by side, written into one array as they come where a believable length is known beforehand."""
+    out = _nothing(chain, 1 if channels == "mono" else reader.channels)
+    expected = 0 if reader.frames is None else chain.geometry.count(reader.frames)
+    if expected * out.shape[0] * out.shape[1] <= _BELIEVED_VALUES:
+        out = np.empty((*out.shape[:2], expected), np.float32)
+    rest = []
     at = 0
     for block in blocks:
-        if at == 0:  # not before: a header may promise more than there is memory for, and hold nothing
-            out = np.empty((count, len(chain.features), chain.geometry.count(reader.frames)), np.float32)
-        out[:, :, at : at + block.shape[2]] = block
-        at += block.shape[2]
-    return out if at == out.shape[2] else out[:, :, :at].copy()
+        room = block[:, :, : out.shape[2] - at]
+        out[:, :, at : at + room.shape[2]] = room
+        at += room.shape[2]
+        rest.append(block[:, :, room.shape[2] :])
+    if at == out.shape[2] and not any(block.shape[2] for block in rest):
+        return out
+    return np.concatenate([out[:, :, :at], *rest], axis=2)
 
 
 def feature_blocks(

@@ -341,7 +341,7 @@ def test_no_recordings(tmp_path):
 
 
 def test_npy_files_grow_and_shrink(tmp_path, rng):
-    for expected in (0, 3, 10, 50):
+    for expected in (0, 3, 10, 50, 2**50):  # headers lie
         blocks = [rng.standard_normal((2, 3, n)).astype(np.float32) for n in (1, 4, 0, 5)]
         writer = NpyWriter(tmp_path / "a.npy", (2, 3), expected)
         for block in blocks:

@@ -23,13 +23,16 @@ class NpyWriter:
         How many frames will probably come. Rows are laid out for so many, and again where there are more or fewer.
     """
 
+    # Headers lie; an offset that no file system takes must not come of it.
+    _MOST_EXPECTED = 1 << 20
+
     def __init__(self, path: Path, rows: tuple[int, int], expected: int) -> None:
         self.path = path
         self.rows = rows
         self.frames = 0
-        self._capacity = expected
+        self._capacity = min(expected, self._MOST_EXPECTED)
         self._file = open(path, "w+b")  # noqa: SIM115
-        self._begin = self._write_header(self._file, expected)
+        self._begin = self._write_header(self._file, self._capacity)
 
     def _write_header(self, file: io.BufferedRandom, frames: int) -> int:
         layout = {"descr": "<f4", "fortran_order": False, "shape": (*self.rows, frames)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -38,9 +40,9 @@ class Failure:
 
 @dataclass
 class Progress:
-    """How far a run is, for a progress bar: changed by the run, from several threads.
+    """How far a run is, for a progress bar.
 
-    `bytes` are those of finished files and of the finished parts of long ones.
+    `bytes_done` are those of finished files and of the finished parts of long ones.
     """
 
     files: int = 0
@@ -48,6 +50,14 @@ class Progress:
     bytes: int = 0
     bytes_done: float = 0.0
     audio_seconds: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def advance(self, *, files: int = 0, bytes: float = 0.0, seconds: float = 0.0) -> None:
+        """Count what a worker has done."""
+        with self._lock:
+            self.files_done += files
+            self.bytes_done += bytes
+            self.audio_seconds += seconds
 
 
 @dataclass(frozen=True)
@@ -186,8 +196,11 @@ def extract_folder(
     seconds = 0.0
     try:
         sink: Sink = ParquetSink(folder.path) if format == "parquet" else NpySink(folder.path)
-        with ThreadPoolExecutor(min(workers, len(items)), "audiotconv") as pool:
-            for outcome in _in_order(pool, workers, items, settings, sink, state, progress):
+        with (
+            ThreadPoolExecutor(min(workers, len(items)), "audiotconv") as pool,
+            contextlib.closing(_in_order(pool, workers, items, settings, sink, state, progress)) as outcomes,
+        ):
+            for outcome in outcomes:
                 warnings += outcome.notes
                 if outcome.failure is not None:
                     failures.append(outcome.failure)
@@ -229,7 +242,7 @@ def _in_order(
     sink: Sink,
     state: Progress,
     progress: Callable[[Progress], Any] | None,
-) -> Iterator[_Outcome]:
+) -> Generator[_Outcome]:
     """Outcomes in the plan's order, a few recordings ahead of the one that is waited for."""
     waiting: deque[Future[_Outcome]] = deque()
     rest = iter(items)
@@ -290,11 +303,9 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
                     if stop:
                         raise _Stopped
                     yield block
-                    state.audio_seconds += block.shape[1] / reader.sample_rate
-                    if reader.frames:
-                        credit = item.size * min(1.0, reader.position / reader.frames)
-                        state.bytes_done += credit - credited
-                        credited = credit
+                    credit = item.size * min(1.0, reader.position / reader.frames) if reader.frames else 0.0
+                    state.advance(bytes=credit - credited, seconds=block.shape[1] / reader.sample_rate)
+                    credited = credit
 
             blocks = feature_blocks(chain, read(), settings.channels, settings.threads)
             outcome.kept = sink.keep(recording, blocks, lambda: reader.position)
@@ -310,8 +321,7 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
         outcome.failure = _failure(item, "too large", f"{shown(item.path)} needs more memory than there is")
     except Exception as error:  # one recording's trouble must not end the run
         outcome.failure = _failure(item, "internal error", f"{shown(item.path)}: {type(error).__name__}: {error}")
-    state.files_done += 1
-    state.bytes_done += item.size - credited
+    state.advance(files=1, bytes=item.size - credited)
     return outcome
 
 

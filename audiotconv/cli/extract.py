@@ -55,8 +55,9 @@ def extract(
 ) -> None:
     """Extract the features of sound files and folders into a feature store.
 
-    Files that cannot be used are listed with their reasons; all others are written. Exit code: 0 if all files are
-    done, 1 if some failed, 2 for wrong use.
+    Files that cannot be used are listed with their reasons; all others are written.
+
+    Exit code: 0 all done, 1 some files failed, 2 wrong use.
     """
     from ..batch import extract_folder
 
