@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,8 @@ class NpyWriter:
     def _write_header(self, file: io.BufferedRandom, frames: int) -> int:
         layout = {"descr": "<f4", "fortran_order": False, "shape": (*self.rows, frames)}
         file.seek(0)
-        np.lib.format.write_array_header_1_0(file, layout)  # type: ignore[no-untyped-call]
+        write: Any = np.lib.format.write_array_header_1_0  # typed in some versions of NumPy only
+        write(file, layout)
         return file.tell()
 
     def add(self, block: NDArray[np.float32]) -> None:
