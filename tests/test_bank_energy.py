@@ -123,7 +123,7 @@ def test_taps_that_are_zero_are_not_seen():
 
 
 @pytest.mark.skipif(not JIT, reason="a benchmark of compiled code")
-def test_peers_do_the_same_job():
+def test_peers_of_the_filter_bank_do_the_same_job():
     """The benchmark's contenders agree with each other, so their times can be compared."""
     from audiotconv.bench.filterbank import filterbank_cases
     from audiotconv.bench.timing import interleaved

@@ -132,7 +132,16 @@ def test_recipes(run):
 
 def test_version_and_help(run):
     assert run("--version")[1].strip() == f"audiotconv {atc.__version__}"
-    for command in ([], ["extract"], ["recipes"], ["bench"], ["bench", "filterbank"], ["warmup"], ["doctor"]):
+    for command in (
+        [],
+        ["extract"],
+        ["recipes"],
+        ["bench"],
+        ["bench", "filterbank"],
+        ["bench", "conv"],
+        ["warmup"],
+        ["doctor"],
+    ):
         code, text, _ = run(*command, "--help")
         assert code == 0
         assert "Usage" in text

@@ -71,3 +71,17 @@ def test_one_filter_as_scipy_and_numpy(rng):
     np.testing.assert_allclose(atc.conv1d(x, taps), signal.correlate(x, taps, "valid", "direct"), atol=1e-12)
     np.testing.assert_allclose(atc.conv1d(x, taps[::-1], padding=32), np.convolve(x, taps), atol=1e-12)
     np.testing.assert_allclose(atc.conv1d(x, taps[::-1], padding="causal"), signal.lfilter(taps, 1, x), atol=1e-12)
+
+
+@pytest.mark.skipif(not JIT, reason="a benchmark of compiled code")
+def test_contenders_of_the_benchmark_do_the_same_job():
+    from dataclasses import replace
+
+    from audiotconv.bench.conv import SHAPES, conv_cases
+    from audiotconv.bench.timing import interleaved
+
+    short = tuple(replace(shape, time=min(shape.time, 4000)) for shape in SHAPES)
+    for case in conv_cases(1, short):
+        results = interleaved(case, 1, 1)
+        assert results[0].contender == "audiotconv"
+        assert all(result.error < 3e-6 for result in results), results

@@ -17,7 +17,7 @@ from ..kernels.compile import available_threads
 from ..kernels.simd import VECTOR_BITS
 from .machine import MultiplyAdds
 
-__all__ = ["Case", "Result", "environment", "interleaved", "on_threads"]
+__all__ = ["Case", "Result", "Work", "environment", "interleaved", "on_threads"]
 
 _SETTLE = 0.05  # s; OpenMP threads of the one before spin for a while when they have nothing to do
 

@@ -3,41 +3,60 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .shell import Format, Json, announced_compilation, bench_app, console_for
 
-__all__ = ["filterbank", "memory", "reading"]
+if TYPE_CHECKING:
+    from ..bench.timing import Case
+
+__all__ = ["conv", "filterbank", "memory", "reading"]
+
+
+_Threads = Annotated[int, typer.Option(min=1, help="Threads of each contender.")]
+_Repeats = Annotated[int, typer.Option(min=1, help="Runs of each contender, in turn.")]
+
+
+@bench_app.command()
+def conv(threads: _Threads = 1, repeats: _Repeats = 7, as_json: Json = False) -> None:
+    """Temporal convolution of many shapes, beside torch.conv1d where installed, scipy.signal and NumPy."""
+    from ..bench.conv import conv_cases
+
+    _side_by_side(lambda: conv_cases(threads), threads, repeats, as_json)
 
 
 @bench_app.command()
 def filterbank(
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of the audio.")] = 10.0,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each contender.")] = 1,
-    repeats: Annotated[int, typer.Option(min=1, help="Runs of each contender, in turn.")] = 7,
+    threads: _Threads = 1,
+    repeats: _Repeats = 7,
     as_json: Json = False,
 ) -> None:
     """The filter-bank kernels, beside scipy.signal.oaconvolve and torch.conv1d where installed."""
+    from ..bench.filterbank import filterbank_cases
+
+    _side_by_side(lambda: filterbank_cases(seconds, threads), threads, repeats, as_json)
+
+
+def _side_by_side(cases: Callable[[], list[Case]], threads: int, repeats: int, as_json: bool) -> None:
+    """Time the cases, and print a row for each contender."""
     from rich.table import Table
 
-    from ..bench.filterbank import filterbank_cases
     from ..bench.timing import environment, interleaved, on_threads
 
-    console = console_for(stderr=True)
-    with announced_compilation(console), on_threads(threads):
-        results = [
-            result for case in filterbank_cases(seconds, threads) for result in interleaved(case, repeats, threads)
-        ]
-    facts = {**environment(threads), "repeats": repeats, "seconds": seconds}
+    with announced_compilation(console_for(stderr=True)), on_threads(threads):
+        results = [result for case in cases() for result in interleaved(case, repeats, threads)]
+    facts = {**environment(threads), "repeats": repeats}
     if as_json:
         typer.echo(json.dumps({"environment": facts, "results": [result.to_dict() for result in results]}, indent=1))
         return
     table = Table("case", "who", "ms", "x real time", "GFLOP/s", "of FMA peak", "time / ours", "max error")
     for result in results:
         table.add_row(
-            result.case, result.contender, f"{result.seconds * 1e3:.1f}", f"{result.real_time_factor:,.0f}",
+            result.case, result.contender, f"{result.seconds * 1e3:.2f}", f"{result.real_time_factor:,.0f}",
             f"{result.gflops:.1f}", f"{result.of_peak:.0%}", f"{result.times_ours:.2f}", f"{result.error:.1e}",
         )  # fmt: skip
     peaks = [result.peak_gflops for result in results]
@@ -45,9 +64,8 @@ def filterbank(
     out.print(table)
     out.print(
         f"{facts['processor']}, {threads} thread(s), {facts['vector_bits']}-bit vectors, "
-        f"FMA peak {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s per core; operations are those of "
-        "direct convolution without zero taps; "
-        f"error relative to the largest value\n"
+        f"FMA peak {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s per core; audio at 16 kHz; operations are those of "
+        "direct convolution without zero taps; error relative to the largest value\n"
         + ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     )
 

@@ -11,11 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import padding_of
 from ..kernels import conv as kernels
-from ..kernels.simd import TILE_ROWS
+from ..kernels import conv_rows as few
+from ..kernels.simd import TILE_COLS, TILE_ROWS, VECTOR_BITS
 from .base import aligned_empty
 from .checks import checked_out, floating, integer_at_least, threads_for
 
 __all__ = ["conv1d"]
+
+# Up to so many filters in a group, one at a time is faster than a register tile that is mostly idle. Both add in the
+# same order, so this is a matter of speed alone.
+_FEW_FILTERS = 3 * TILE_ROWS // 4
 
 
 def conv1d(
@@ -108,11 +113,36 @@ def conv1d(
     result = checked_out(out, shape, dtype)
     data = np.require(signal.reshape(math.prod(signal.shape[:-2]), *signal.shape[-2:]), dtype, ["C", "W", "A"])
     operations = 2.0 * result.size * per_group * span
-    kernels.conv1d(
-        data, *_packed(taps, offset, groups, dtype), stride, dilation, left,
-        result.reshape(data.shape[0], filters, frames), threads=threads_for(operations, threads),
-    )  # fmt: skip
+    workers = threads_for(operations, threads)
+    target = result.reshape(data.shape[0], filters, frames)
+    if filters // groups <= _FEW_FILTERS:
+        rows = np.require(taps, dtype, ["C", "W", "A"])
+        few.conv1d_rows(data, rows, offset, groups, stride, dilation, left, target, threads=workers)
+    else:
+        layout = _layout(per_group, span, stride, dilation, dtype)
+        weights = _packed(taps, offset, groups, dtype)
+        kernels.conv1d(data, *weights, *layout, stride, left, target, threads=workers)
     return result
+
+
+def _layout(
+    channels: int, taps: int, stride: int, dilation: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
+    """How inputs are packed: where rows begin, how long they are, and where each product finds its inputs.
+
+    A row for each tap holds just a tile; a row for all taps of a phase (distances that differ by multiples of the
+    stride) is longer, but there are fewer.
+    """
+    lanes = VECTOR_BITS // (8 * dtype.itemsize)
+    width = TILE_COLS * lanes
+    distances = dilation * np.arange(taps)
+    phases, row_of = np.unique(distances % stride, return_inverse=True)
+    shift = distances // stride
+    length = -(-(width + int(shift.max())) // lanes) * lanes
+    if len(phases) * length >= taps * width:
+        phases, row_of, shift, length = distances, np.arange(taps), np.zeros(taps, np.int64), width
+    where = (np.arange(channels)[:, None] * len(phases) + row_of) * length + shift
+    return phases.astype(np.int64), length, where.reshape(-1).astype(np.int64)
 
 
 def _packed(taps: NDArray[Any], bias: NDArray[Any], groups: int, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
