@@ -134,6 +134,7 @@ def _extract_array(
     if samples.shape[1] == 0:
         raise AudioError("the signal holds no samples", "empty")
     chain = recipe.build(sample_rate)
+    sample_rate = int(sample_rate)
     blocks = list(feature_blocks(chain, [samples], channels, threads))
     count = 1 if channels == "mono" else samples.shape[0]
     values = np.concatenate([_nothing(chain, count), *blocks], axis=2) if len(blocks) != 1 else blocks[0]

@@ -258,6 +258,7 @@ def test_changed_while_reading(tmp_path):
 
 def test_names_on_one_line(tmp_path):
     assert shown("a\nb\x1b.wav") == "a\\nb\\x1b.wav"
+    assert len(shown("x" * 5000)) < 500
     assert shown(b"\xff.wav") == "\\xff.wav"
     assert shown(io.BytesIO()) == "the file object"
     path = os.fsencode(tmp_path) + b"/\xff\n'\".wav"

@@ -110,3 +110,10 @@ def test_one_clear_error(arguments, message):
     call = {"x": np.zeros((2, 10)), "weight": np.ones((2, 2, 3)), **arguments}
     with pytest.raises(ParameterError, match=message):
         atc.conv1d(**call)
+
+
+def test_huge_strides_cost_nothing():
+    x = np.arange(12.0).reshape(2, 6)
+    weight = np.ones((1, 2, 3))
+    assert atc.conv1d(x, weight, stride=10**12).tolist() == [[24.0]]
+    assert atc.conv1d(x[:1], weight[:, :1], stride=10**5, padding=(0, 10**6)).shape == (1, 11)

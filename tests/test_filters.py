@@ -137,6 +137,7 @@ def test_mel_round_trip():
         (lambda: gammatone_bank(4, sample_rate=16000, order=0), "order is 0"),
         (lambda: gammatone_bank(4, sample_rate=16000, cut=0), "cut is 0"),
         (lambda: gammatone_bank(0, sample_rate=16000), "number of bands is 0"),
+        (lambda: gammatone_bank(2.5, sample_rate=16000), "number of bands is 2.5"),
         (lambda: gabor_bank(0, sample_rate=16000), "number of bands is 0"),
         (lambda: gabor_bank(4, sample_rate=16000, cut=1), "cut is 1"),
         (lambda: sinc_bank(0, sample_rate=16000), "number of bands is 0"),

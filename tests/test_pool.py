@@ -75,3 +75,10 @@ def test_shapes_hop_and_out(rng):
 def test_one_clear_error(arguments, message):
     with pytest.raises(ParameterError, match=message):
         atc.pool1d(**{"x": [1.0, 2.0, 3.0], "size": 3, **arguments})
+
+
+def test_huge_hops_cost_nothing():
+    assert atc.pool1d([1.0, 3.0, 2.0], 2, 10**12).tolist() == [3.0]
+    x = np.zeros(300_000, np.float32)
+    x[100_001] = 7.0
+    assert atc.pool1d(x, 3, 100_000).tolist() == [0.0, 7.0, 0.0]

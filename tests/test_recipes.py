@@ -158,7 +158,14 @@ def test_recipes_that_do_not_fit_a_rate(write, old, new, rate, word):
     assert "recipe mine, stage 1 (bank-energy)" in str(caught.value)
 
 
-@pytest.mark.parametrize("rate", [0, -1, 8000.0, True, "8000"])
+@pytest.mark.parametrize("rate", [0, -1, 8000.5, True, "8000", float("nan"), float("inf")])
 def test_impossible_rates(rate):
     with pytest.raises(ParameterError, match="sample rate is"):
         atc.get_recipe("gabor-40").build(rate)
+
+
+def test_rates_of_every_integer_kind():
+    import numpy as np
+
+    recipe = atc.get_recipe("gabor-40")
+    assert recipe.build(np.int64(8000)) is recipe.build(8000.0) is recipe.build(8000)

@@ -38,6 +38,7 @@ _AS_INT32 = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32", "DWVW_24"}
 # Their length in the header is an estimate.
 _ESTIMATED_LENGTH = {"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
 _UNKNOWN_LENGTH = 2**62
+_MOST_SHOWN = 400
 
 
 def shown(path: Any) -> str:
@@ -46,7 +47,8 @@ def shown(path: Any) -> str:
     if not isinstance(name, str):
         return "the file object"
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return line if len(line) <= _MOST_SHOWN else f"{line[: _MOST_SHOWN // 2]} ... {line[-_MOST_SHOWN // 2 :]}"
 
 
 class AudioReader:

@@ -54,9 +54,7 @@ def gabor_bank(
     check_band_limits(fmin, fmax, sample_rate)
     if not 0.0 < cut < 1.0:
         raise ParameterError(f"cut is {cut}; it must lie between 0 and 1")
-    if bands < 1:
-        raise ParameterError(f"the number of bands is {bands}; it must be at least 1")
-    edges = mel_space(fmin, fmax, bands + 2)
+    edges = mel_space(fmin, fmax, bands, more=2)
     centres, bandwidths = edges[1:-1], (edges[2:] - edges[:-2]) / 2
     sigma = math.sqrt(2 * math.log(2)) / (np.pi * bandwidths)
     reach = np.ceil(sigma * math.sqrt(-2 * math.log(cut)) * sample_rate).astype(int)

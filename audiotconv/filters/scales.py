@@ -55,17 +55,19 @@ def mel_to_hz(mel: ArrayLike) -> NDArray[np.float64]:
     return 700.0 * (10.0 ** (np.asarray(mel, np.float64) / 2595.0) - 1.0)
 
 
-def mel_space(fmin: float, fmax: float, count: int) -> NDArray[np.float64]:
-    """`count` frequencies (Hz), evenly spaced in mel, from fmin to fmax.
+def mel_space(fmin: float, fmax: float, count: int, *, more: int = 0) -> NDArray[np.float64]:
+    """`count` + `more` frequencies (Hz), evenly spaced in mel, from fmin to fmax.
 
-    Shape: (count,)
+    `more` is for edges, which `count` bands have one or two more of.
+
+    Shape: (count + more,)
     """
     _check(fmin, fmax, count)
-    return mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), count))
+    return mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), count + more))
 
 
 def _check(fmin: float, fmax: float, count: int) -> None:
-    if count < 1:
-        raise ParameterError(f"the number of bands is {count}; it must be at least 1")
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
+        raise ParameterError(f"the number of bands is {count}; it must be an integer of at least 1")
     if not 0.0 <= fmin < fmax < np.inf:
         raise ParameterError(f"fmin is {fmin} Hz and fmax {fmax} Hz; they must satisfy 0 <= fmin < fmax")

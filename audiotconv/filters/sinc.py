@@ -48,9 +48,7 @@ def sinc_bank(
     check_band_limits(fmin, fmax, sample_rate)
     if span < 3 or span % 2 == 0:
         raise ParameterError(f"span is {span}; it must be an odd number of at least 3")
-    if bands < 1:
-        raise ParameterError(f"the number of bands is {bands}; it must be at least 1")
-    edges = mel_space(fmin, fmax, bands + 1)[:, None] / sample_rate
+    edges = mel_space(fmin, fmax, bands, more=1)[:, None] / sample_rate
     sample = np.arange(span) - span // 2
     low_pass = 2 * edges * np.sinc(2 * edges * sample)
     taps = (low_pass[1:] - low_pass[:-1]) * np.hamming(span)

@@ -15,6 +15,7 @@ from .simd import broadcast, fma, gather, lanes, select, store
 __all__ = ["ENERGY", "MAX", "MEAN", "pool1d"]
 
 MAX, MEAN, ENERGY = 0, 1, 2
+_SCRATCH = 1 << 16  # inputs of one task, where windows are not even further apart
 
 
 @kernel
@@ -31,7 +32,7 @@ def pool1d(x, how, size, hop, dilation, left, out):  # type: ignore[no-untyped-d
     rows, inputs = x.shape
     frames = out.shape[1]
     width = lanes(x)
-    run = 8 * width  # windows of one task
+    run = max(1, min(8, _SCRATCH // (width * hop))) * width  # windows of one task
     runs = (frames + run - 1) // run
     for task in prange(rows * runs):
         row = np.intp(task) // runs

@@ -10,6 +10,7 @@ import os
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,11 @@ class Recipe:
         >>> chain.geometry.hop, chain.geometry.count(16000), len(chain.features)
         (160, 100, 64)
         """
-        if isinstance(sample_rate, bool) or not isinstance(sample_rate, int) or sample_rate < 1:
-            raise ParameterError(f"the sample rate is {sample_rate!r}; it must be an integer in Hz, at least 1")
-        return _built(self, sample_rate)
+        if isinstance(sample_rate, bool) or not isinstance(sample_rate, Real) or not 1 <= sample_rate < 1e12:
+            raise ParameterError(f"the sample rate is {sample_rate!r}; it must be a whole number of Hz, at least 1")
+        if sample_rate != int(sample_rate):
+            raise ParameterError(f"the sample rate is {sample_rate!r}; it must be a whole number of Hz")
+        return _built(self, int(sample_rate))
 
     @staticmethod
     def from_toml(path: str | os.PathLike[str]) -> Recipe:

@@ -21,6 +21,7 @@ __all__ = ["conv1d"]
 # Up to so many filters in a group, one at a time is faster than a register tile that is mostly idle. Both add in the
 # same order, so this is a matter of speed alone.
 _FEW_FILTERS = 3 * TILE_ROWS // 4
+_FEW_STRIDES = 16  # its scratch holds every phase of the stride
 
 
 def conv1d(
@@ -101,6 +102,8 @@ def conv1d(
     reach = dilation * (span - 1) + 1
     left, right = padding_of(padding, reach)
     frames = (signal.shape[-1] + left + right - reach) // stride + 1
+    if frames == 1:
+        stride = 1  # of no influence, and scratch need not be sized for it
     if frames < 1:
         raise ParameterError(
             f"x has {signal.shape[-1]} time steps, {signal.shape[-1] + left + right} with its padding; "
@@ -115,7 +118,7 @@ def conv1d(
     operations = 2.0 * result.size * per_group * span
     workers = threads_for(operations, threads)
     target = result.reshape(data.shape[0], filters, frames)
-    if filters // groups <= _FEW_FILTERS:
+    if filters // groups <= _FEW_FILTERS and stride <= _FEW_STRIDES:
         rows = np.require(taps, dtype, ["C", "W", "A"])
         few.conv1d_rows(data, rows, offset, groups, stride, dilation, left, target, threads=workers)
     else:

@@ -81,6 +81,8 @@ def pool1d(
             f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone"
         )
     frames = geometry.count(signal.shape[-1])
+    if frames == 1:
+        hop = 1  # of no influence, and scratch need not be sized for it
     result = checked_out(out, (*signal.shape[:-1], frames), dtype)
     rows = int(np.prod(signal.shape[:-1]))
     data = np.require(signal.reshape(rows, signal.shape[-1]), dtype, ["C", "W", "A"])
