@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 # Before Numba is imported anywhere: tests must compile what they test, and leave the user's cache alone.
@@ -13,6 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+if "AUDIOTCONV_TEST_CACHE" not in os.environ:
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 JIT = os.environ.get("NUMBA_DISABLE_JIT", "0") != "1"
 
