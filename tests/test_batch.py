@@ -221,7 +221,13 @@ def test_what_is_not_a_store_is_not_touched(folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "damaged"), ("[]", "not the manifest"), ('{"store": "other", "files": []}', "not the manifest")],
+    [
+        ('{"store": "audiotconv", "files": ["../victim.txt"]}', "outside of the store"),
+        ('{"store": "audiotconv", "files": 5}', "no list of names"),
+        ("{", "damaged"),
+        ("[]", "not the manifest"),
+        ('{"store": "other", "files": []}', "not the manifest"),
+    ],
 )
 def test_damaged_manifests(tmp_path, content, message):
     (tmp_path / store.MANIFEST).write_text(content)

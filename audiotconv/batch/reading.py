@@ -60,8 +60,8 @@ class FeatureStore:
         self.recipe: dict[str, Any] = manifest["recipe"]
         self.failures: list[dict[str, str]] = manifest["failures"]
         self._rows: dict[str, _Row] = {}
-        self._held: tuple[str, int] | None = None
-        self._held_values: Any = None
+        # One attribute, so that a thread sees a group and its values together.
+        self._held: tuple[str, int, Any] = ("", -1, None)
         try:
             for name in manifest["files"]:
                 if name.endswith(".parquet"):
@@ -97,12 +97,12 @@ class FeatureStore:
         return StoredFeatures(**{name: row.meta[name] for name in names}, duration=row.duration, values=values)
 
     def _part(self, name: str, group: int, number: int) -> NDArray[np.float32]:
-        if self._held != (name, group):  # neighbouring rows are usually read one after the other
+        held = self._held
+        if held[:2] != (name, group):  # neighbouring rows are usually read one after the other
             with pq.ParquetFile(self.target / name) as file:
-                self._held_values = file.read_row_group(group, columns=["shape", "values"])
-            self._held = (name, group)
-        shape = self._held_values["shape"][number].as_py()
-        values = self._held_values["values"][number].values.to_numpy(zero_copy_only=False)
+                held = self._held = (name, group, file.read_row_group(group, columns=["shape", "values"]))
+        shape = held[2]["shape"][number].as_py()
+        values = held[2]["values"][number].values.to_numpy(zero_copy_only=False)
         return np.asarray(values, np.float32).reshape(shape)
 
 

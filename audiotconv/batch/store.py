@@ -216,6 +216,12 @@ def read_manifest(target: Path) -> dict[str, Any]:
         raise StoreError(f"{target / MANIFEST} is damaged: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("store") != "audiotconv" or "files" not in manifest:
         raise StoreError(f"{target / MANIFEST} is not the manifest of a feature store")
+    files = manifest["files"]
+    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
+        raise StoreError(f"{target / MANIFEST} is damaged: its files are no list of names")
+    for name in files:  # a run removes these, so none may lead out of the store
+        if os.path.isabs(name) or ".." in Path(name).parts:
+            raise StoreError(f"{target / MANIFEST} is damaged: {name!r} lies outside of the store")
     return manifest
 
 
