@@ -165,8 +165,9 @@ def _joined(
         room = block[:, :, : out.shape[2] - at]
         out[:, :, at : at + room.shape[2]] = room
         at += room.shape[2]
-        rest.append(block[:, :, room.shape[2] :])
-    if at == out.shape[2] and not any(block.shape[2] for block in rest):
+        if room.shape[2] < block.shape[2]:  # not an empty view, which would keep the block
+            rest.append(block[:, :, room.shape[2] :].copy())
+    if at == out.shape[2] and not rest:
         return out
     return np.concatenate([out[:, :, :at], *rest], axis=2)
 

@@ -274,9 +274,9 @@ def test_strict_sets_truncated_files_aside(tmp_path):
     report = atc.extract_folder(top, tmp_path / "out", RECIPE)
     assert report.done == 1
     assert "is truncated" in report.warnings[0]
-    report = atc.extract_folder(top, tmp_path / "out", RECIPE, strict=True)
+    report = atc.extract_folder(top, tmp_path / "strict", RECIPE, strict=True)
     assert [failure.reason for failure in report.failures] == ["truncated"]
-    assert len(atc.load(tmp_path / "out")) == 0
+    assert len(atc.load(tmp_path / "strict")) == 0
 
 
 def test_plan_of_files_and_folders(folder, tmp_path):
@@ -372,3 +372,13 @@ def test_runs_side_by_side(folder, tmp_path):
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_a_run_in_which_all_fails_does_not_replace_a_store(folder, tmp_path):
+    out = tmp_path / "out"
+    atc.extract_folder(folder, out, RECIPE)
+    before = contents(out)
+    with pytest.raises(StoreError, match="none of the 1 recordings"):
+        atc.extract_folder(folder / "dogs" / "page.wav", out, RECIPE)
+    assert contents(out) == before
+    assert len(atc.load(out)) == 3

@@ -117,3 +117,11 @@ def test_huge_strides_cost_nothing():
     weight = np.ones((1, 2, 3))
     assert atc.conv1d(x, weight, stride=10**12).tolist() == [[24.0]]
     assert atc.conv1d(x[:1], weight[:, :1], stride=10**5, padding=(0, 10**6)).shape == (1, 11)
+
+
+def test_out_must_not_overlap_the_input():
+    x = np.ones((2, 50))
+    with pytest.raises(ParameterError, match="overlaps"):
+        atc.conv1d(x, np.ones((2, 2, 3)), padding="same", out=x)
+    with pytest.raises(ParameterError, match="overlaps"):
+        atc.pool1d(x, 3, 1, padding="same", out=x)

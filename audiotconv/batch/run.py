@@ -210,6 +210,10 @@ def extract_folder(
                     frames += sum(part.shape[2] for part in outcome.kept.parts)
                     seconds += outcome.seconds
         sink.close()
+        if done == 0 and folder.replaces:
+            raise StoreError(
+                f"none of the {len(items)} recordings could be used ({failures[0].message}); {target} stays as it is"
+            )
         summary = {"files_found": len(items), "done": done, "failures": [asdict(failure) for failure in failures]}
         folder.commit(recipe, format, {**summary, "warnings": warnings})
     except OSError as error:

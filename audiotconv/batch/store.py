@@ -144,6 +144,7 @@ class RunFolder:
                 "choose another target"
             )
         self._old = list(read_manifest(target)["files"]) if foreign else []
+        self.replaces = bool(self._old)
         try:
             self.path = Path(tempfile.mkdtemp(prefix=".audiotconv-", dir=target))
         except OSError as error:

@@ -34,7 +34,9 @@ def integer_at_least(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def checked_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+def checked_out(
+    out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: NDArray[Any]
+) -> NDArray[Any]:
     """`out` if it can take the result, a new array if it is None."""
     if out is None:
         return np.empty(shape, dtype)
@@ -42,6 +44,8 @@ def checked_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtyp
         raise ParameterError(f"out is {getattr(out, 'dtype', type(out))} {np.shape(out)}; it must be {dtype} {shape}")
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         raise ParameterError("out must be C-contiguous, aligned and writable")
+    if any(np.may_share_memory(out, array) for array in inputs):
+        raise ParameterError("out overlaps an input in memory; results would depend on what is written first")
     return out
 
 

@@ -113,7 +113,7 @@ def conv1d(
     if offset.shape != (filters,):
         raise ParameterError(f"bias has the shape {offset.shape}; it must be ({filters},)")
     shape = (frames,) if flat else (*signal.shape[:-2], filters, frames)
-    result = checked_out(out, shape, dtype)
+    result = checked_out(out, shape, dtype, signal, taps, offset)
     data = np.require(signal.reshape(math.prod(signal.shape[:-2]), *signal.shape[-2:]), dtype, ["C", "W", "A"])
     operations = 2.0 * result.size * per_group * span
     workers = threads_for(operations, threads)

@@ -83,7 +83,7 @@ def pool1d(
     frames = geometry.count(signal.shape[-1])
     if frames == 1:
         hop = 1  # of no influence, and scratch need not be sized for it
-    result = checked_out(out, (*signal.shape[:-1], frames), dtype)
+    result = checked_out(out, (*signal.shape[:-1], frames), dtype, signal)
     rows = int(np.prod(signal.shape[:-1]))
     data = np.require(signal.reshape(rows, signal.shape[-1]), dtype, ["C", "W", "A"])
     kernels.pool1d(
