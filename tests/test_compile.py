@@ -128,9 +128,48 @@ def test_a_full_disk_only_costs_the_cache(tmp_path):
     assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_no_home_at_all(tmp_path):
-    environment = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"))
-    python("from audiotconv.kernels.compile import cache_directory\nprint(cache_directory())", **environment)
+@pytest.mark.parametrize("home", [None, ""])
+def test_without_a_home_nothing_is_kept(tmp_path, home):
+    """A user whom the system does not know has no home, and an empty XDG_CACHE_HOME is none either."""
+    program = """
+    import os, pwd
+    def unknown(uid): raise KeyError(uid)
+    pwd.getpwuid = unknown
+    from audiotconv.kernels.compile import cache_directory, cache_writable
+    assert cache_directory() is None and not cache_writable()
+    os.chdir(os.environ["EMPTY"])
+    """
+    environment = {"HOME": None, "NUMBA_CACHE_DIR": None, "XDG_CACHE_HOME": home, "EMPTY": str(tmp_path)}
+    python(textwrap.dedent(program) + POOL, **environment)
+    assert not list(tmp_path.iterdir())
+
+
+@compiled_only
+@pytest.mark.parametrize("setting", ["NUMBA_OPT", "NUMBA_BOUNDSCHECK", "NUMBA_SLP_VECTORIZE", "NUMBA_LOOP_VECTORIZE"])
+def test_the_cache_knows_numbas_settings(tmp_path, setting):
+    python(POOL, NUMBA_CACHE_DIR=str(tmp_path), **{setting: "1"})
+    assert python(POOL, NUMBA_CACHE_DIR=str(tmp_path), **{setting: "0"}).stdout.strip() == "1"
+
+
+@compiled_only
+@pytest.mark.parametrize("layer", ["workqueue", "omp"])
+def test_a_forked_process_computes_the_same(layer):
+    """Its parent's kernel threads are not there, and the lock may have been held by one of them."""
+    program = """
+    import os, sys, signal, numpy as np, audiotconv as atc
+    from audiotconv.kernels import compile as compiling
+    x = np.random.default_rng(0).standard_normal((4, 3000)).astype(np.float32)
+    weight = np.ones((8, 4, 3), np.float32)
+    want = atc.conv1d(x, weight, threads=2)
+    with compiling._parallel_lock:
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if np.array_equal(atc.conv1d(x, weight, threads=2), want) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert np.array_equal(atc.conv1d(x, weight, threads=2), want)
+    """
+    python(program, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2")
 
 
 def installed_layers():
@@ -207,6 +246,10 @@ def test_threads_are_asked_for_and_given_back():
         out = np.zeros(4, np.int64)
         count(out, threads=10_000)
         assert out.tolist() == [available_threads()] * 4
+        numba.set_num_threads(1)
+        count(out, threads=10_000)
+        numba.set_num_threads(before)
+        assert out.tolist() == [1] * 4
         assert numba.get_num_threads() == before
         assert not list(cache_directory().glob("count*"))  # its code holds an address of this process
     finally:

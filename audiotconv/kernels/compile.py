@@ -7,8 +7,11 @@ made on first use (nothing is compiled on import); both release the GIL, and bot
 Numba's own disk cache knows the file that a function stands in, but neither the helpers in other files nor the
 compiler's flags, gives two processes the same file names, and fails where nothing is writable. The one here names
 each entry by a digest of everything that shapes the code: the sources of this room, the versions of Numba, llvmlite
-and Python, the processor, the kernel, its flags and its signature. An entry is written under a temporary name and
-renamed; one that cannot be written or read is compiled again without a word.
+and Python, the processor, Numba's settings, the kernel, its form and its signature. An entry is written under a
+temporary name and renamed; one that cannot be written or read is compiled again without a word.
+
+A process that was forked from one whose kernel threads had started has none of them: OpenMP's library ends it, or
+waits for them forever. There every kernel runs in its serial form, with the same bits.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ import llvmlite
 import numba
 from numba.core import caching, compiler, config, serialize
 from numba.misc import appdirs
+from numba.np.ufunc import parallel
 
 __all__ = [
     "KERNELS",
@@ -47,7 +51,25 @@ KERNELS: list[Kernel] = []
 # kernels at a time would only compete for the same cores, so one lock serves every layer.
 _parallel_lock = threading.Lock()
 
+_threads_lost = False  # in a forked process: the parent's kernel threads had started, and are not here
+
+# What changes the code that Numba generates, beside the processor, which its own key holds.
+_SETTINGS = (
+    "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DISABLE_INTEL_SVML", "EXTEND_VARIABLE_LIFETIMES", "LLVM_REFPRUNE_FLAGS",
+    "LLVM_REFPRUNE_PASS", "LOOP_VECTORIZE", "OPT", "SLP_VECTORIZE",
+)  # fmt: skip
+
 _listeners: list[Callable[[str], None]] = []
+
+
+def _after_fork() -> None:
+    global _parallel_lock, _threads_lost
+    _parallel_lock = threading.Lock()  # a thread of the parent may have held the old one
+    _threads_lost = _threads_lost or bool(getattr(parallel, "_is_initialized", True))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @contextlib.contextmanager
@@ -62,7 +84,7 @@ def on_compile(listener: Callable[[str], None]) -> Iterator[None]:
 
 def available_threads() -> int:
     """How many threads a parallel kernel can use: NUMBA_NUM_THREADS, by default the cores open to this process."""
-    return int(config.NUMBA_NUM_THREADS)
+    return 1 if _threads_lost else int(config.NUMBA_NUM_THREADS)
 
 
 @functools.cache
@@ -75,17 +97,23 @@ def _content() -> str:
     return digest.hexdigest()[:20]
 
 
-def cache_directory() -> Path:
-    """Where compiled kernels are kept: below NUMBA_CACHE_DIR, by default in the user's cache directory."""
-    root = config.CACHE_DIR or appdirs.AppDirs(appname="audiotconv", appauthor=False).user_cache_dir
-    return Path(root) / f"kernels-{_content()}"
+def cache_directory() -> Path | None:
+    """Where compiled kernels are kept: below NUMBA_CACHE_DIR, by default in the user's cache directory.
+
+    None for a user who has no home: kernels are kept nowhere then, and never in whatever the current directory is.
+    """
+    root = Path(config.CACHE_DIR or appdirs.AppDirs(appname="audiotconv", appauthor=False).user_cache_dir)
+    return root / f"kernels-{_content()}" if config.CACHE_DIR or root.is_absolute() else None
 
 
 def cache_writable() -> bool:
     """Whether compiled kernels can be kept for the next process."""
+    directory = cache_directory()
+    if directory is None:
+        return False
     try:
-        cache_directory().mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=cache_directory()).close()
+        directory.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
     except OSError:
         return False
     return True
@@ -95,6 +123,8 @@ def threading_layer() -> str:
     """The threading layer that parallel kernels run on: omp, tbb or workqueue (starts its threads)."""
     if config.DISABLE_JIT:
         return "none (Numba's JIT is disabled)"
+    if _threads_lost:
+        return "none (forked from a process that had started its threads)"
     numba.set_num_threads(numba.get_num_threads())
     return str(numba.threading_layer())
 
@@ -111,8 +141,12 @@ class _DiskCache(caching.NullCache):  # type: ignore[misc]
         return str(cache_directory())
 
     def _file(self, signature: Any, codegen: Any) -> Path:
-        key = repr((self._name, str(signature), codegen.magic_tuple())).encode()
-        return cache_directory() / f"{self._name}-{hashlib.sha256(key).hexdigest()[:24]}.pickle"
+        directory = cache_directory()
+        if directory is None:
+            raise FileNotFoundError("no directory to keep compiled kernels in")
+        settings = [str(getattr(config, name, None)) for name in _SETTINGS]
+        key = repr((self._name, str(signature), codegen.magic_tuple(), settings)).encode()
+        return directory / f"{self._name}-{hashlib.sha256(key).hexdigest()[:24]}.pickle"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         target_context.refresh()
@@ -127,8 +161,8 @@ class _DiskCache(caching.NullCache):  # type: ignore[misc]
     def save_overload(self, signature: Any, result: Any) -> None:
         if result.library.has_dynamic_globals or any(not lifted.can_cache for lifted in result.lifted):
             return  # its code holds addresses of this process
-        target = self._file(signature, result.codegen)
         with contextlib.suppress(OSError):
+            target = self._file(signature, result.codegen)
             target.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
             try:
@@ -151,8 +185,8 @@ class Kernel:
     Notes
     -----
     Called with ``threads=1`` it runs the serial form, which releases the GIL: many files are processed by one serial
-    kernel per Python thread. Called with more it runs the parallel form on that many of Numba's threads. The results
-    have the same bits.
+    kernel per Python thread. Called with more it runs the parallel form on that many of Numba's threads, or on as
+    many as ``numba.set_num_threads`` allows. The results have the same bits.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -181,11 +215,12 @@ class Kernel:
     def __call__(self, *args: Any, threads: int = 1) -> None:
         """Run on `threads` threads, or on as many as there are."""
         threads = min(threads, available_threads())
+        before = numba.get_num_threads() if threads > 1 and not config.DISABLE_JIT else threads
+        threads = min(threads, before)
         if threads <= 1:
             self.serial(*args)
             return
         with _parallel_lock:
-            before = numba.get_num_threads()
             numba.set_num_threads(threads)
             try:
                 self.parallel(*args)
