@@ -11,6 +11,8 @@ from .shell import Json, app, console_for
 
 __all__ = ["doctor", "warmup"]
 
+_NOWHERE = "nowhere (no home directory)"
+
 
 @app.command()
 def warmup() -> None:
@@ -29,7 +31,7 @@ def warmup() -> None:
             bar.update(task, description=name)
             work()
             bar.advance(task)
-    typer.echo(f"{len(compiled)} kernels compiled, the others were there; cache: {cache_directory() or 'nowhere (no home directory)'}")
+    typer.echo(f"{len(compiled)} kernels compiled, the others were there; cache: {cache_directory() or _NOWHERE}")
 
 
 @app.command()
@@ -43,7 +45,7 @@ def doctor(as_json: Json = False) -> None:
         **environment(available_threads()),
         "audiotconv": __version__,
         "threading_layer": threading_layer(),
-        "cache": str(cache_directory() or "nowhere (no home directory)"),
+        "cache": str(cache_directory() or _NOWHERE),
         "cache_writable": cache_writable(),
         "fma_peak_gflops": round(multiply_add_peak() / 1e9, 1),
         "copy_bandwidth_gb_s": round(copy_bandwidth() / 1e9, 1),
