@@ -22,18 +22,58 @@ def conv1d(x, weight, bias=None, stride=1, dilation=1, left=0, right=0, groups=1
     return out if bias is None else out + np.asarray(bias, np.float64)[:, None]
 
 
-def pool1d(x, size, hop, how, dilation=1, left=0, right=0):
-    """x (rows, time)."""
-    x = np.pad(np.asarray(x, np.float64), ((0, 0), (left, right)), constant_values=-np.inf if how == "max" else 0.0)
-    frames = max(0, (x.shape[1] - dilation * (size - 1) - 1) // hop + 1)
-    out = np.zeros((x.shape[0], frames))
-    for f in range(frames):
-        window = x[:, f * hop : f * hop + dilation * (size - 1) + 1 : dilation]
-        if how == "max":
-            out[:, f] = window.max(axis=1)
-        else:
-            out[:, f] = (window**2 if how == "energy" else window).mean(axis=1)
-    return out
+def pool1d(x, size, hop, how, dilation=1, left=0, right=0, count_include_pad=True, weights=None, p=2.0, ddof=0):
+    """x (rows, time); a window is what it sees of x, then as many zeros as the padding counts for."""
+    x = np.asarray(x, np.float64)
+    time = x.shape[1]
+    frames = max(0, (time + left + right - dilation * (size - 1) - 1) // hop + 1) if time else 0
+    out = []
+    for row in range(len(x)):
+        for f in range(frames):
+            seen = f * hop - left + dilation * np.arange(size)
+            seen = seen[(seen >= 0) & (seen < time)]
+            padding = size - len(seen) if count_include_pad else 0
+            out.append(pooled(x[row, seen], how, padding, None if weights is None else weights[row, seen], p, ddof))
+    return _frames_last(out, len(x), frames, how)
+
+
+def adaptive_pool1d(x, frames, how, weights=None, p=2.0, ddof=0):
+    """x (rows, time) in `frames` windows, as equal as can be."""
+    x = np.asarray(x, np.float64)
+    edges = [(f * x.shape[1] // frames, -(-(f + 1) * x.shape[1] // frames)) for f in range(frames)]
+    out = [
+        pooled(x[row, a:b], how, 0, None if weights is None else weights[row, a:b], p, ddof)
+        for row in range(len(x))
+        for a, b in edges
+    ]
+    return _frames_last(out, len(x), frames, how)
+
+
+def _frames_last(out, rows, frames, how):
+    pair = (2,) if how == "stats" else ()
+    return np.moveaxis(np.reshape(np.array(out, np.float64), (rows, frames, *pair)), 1, -1)
+
+
+def pooled(values, how, padding, weights, p, ddof):
+    """One window's value(s)."""
+    if how in ("max", "min"):
+        return values.max() if how == "max" else values.min()
+    if how == "median":
+        return np.median(values)
+    if how == "attention":
+        soft = np.exp(weights.astype(np.float64) - weights.max())
+        return (values * soft).sum() / soft.sum()
+    values = np.concatenate([values, np.zeros(padding)])
+    if how == "stats":
+        return values.mean(), values.std(ddof=ddof) if len(values) > ddof else 0.0
+    if how == "lp":
+        return (np.abs(values) ** p).sum() ** (1 / p)
+    return {
+        "mean": values.mean(),
+        "energy": (values**2).mean(),
+        "rms": np.sqrt((values**2).mean()),
+        "ppv": (values > 0).mean(),
+    }[how]
 
 
 def bank_energy(x, bank, window, hop, stride):

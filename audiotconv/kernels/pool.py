@@ -1,68 +1,245 @@
-"""Pooling along time: the maximum, the mean or the mean square of windows.
+"""Pooling along time where windows overlap or touch: the cost hardly depends on the window's length.
 
-The lanes of a vector are neighbouring windows, so every window is reduced in the order of its own time steps,
-whatever the vector width. Runs of windows are first copied to scratch with their padding.
+Level k of a signal holds, at every time step t, the sum (or maximum) of the 2**k values from t on. Each level is the
+one before plus itself, shifted by 2**k, so a window of any length is the sum of one entry per binary digit of its
+length, smallest first: log2(length) additions for every time step, in vectors along time, and none that depends on
+where the window lies. Such a tree of additions also keeps rounding errors at log2(length), where a running sum would
+let them grow with the length. A maximum needs two entries only, which may overlap.
+
+Means and deviations are merged up the same tree, pair by pair, from (mean, sum of squared deviations): the method of
+Chan, Golub and LeVeque (1979), which is right however far the values lie from zero.
+
+Windows that are far apart are cheaper one at a time: see pool_windows.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
 
 from .compile import kernel
-from .simd import broadcast, fma, gather, lanes, select, store
+from .simd import broadcast, evens, fma, gather, lanes, load, select, splat, sqrt, store
 
-__all__ = ["ENERGY", "MAX", "MEAN", "pool1d"]
+__all__ = ["ENERGY", "LP", "MAX", "MEAN", "MIN", "PPV", "RMS", "STATS", "pool1d", "valid_taps"]
 
-MAX, MEAN, ENERGY = 0, 1, 2
-_SCRATCH = 1 << 16  # inputs of one task, where windows are not even further apart
+MAX, MIN, MEAN, ENERGY, RMS, LP, PPV, STATS = range(8)
+_TASK = 4096  # time steps of one task, where windows are not longer
+_FEW = 8  # a maximum of so few values is faster without levels
+
+
+@njit(nogil=True)
+def valid_taps(start, size, dilation, inputs):  # type: ignore[no-untyped-def]
+    """The half-open range of taps j of a window for which 0 <= start + j * dilation < inputs."""
+    low = max(0, -(start // dilation))
+    high = min(size, -((start - inputs) // dilation))
+    return low, max(low, high)
+
+
+@njit(nogil=True)
+def _entering(v, how):  # type: ignore[no-untyped-def]
+    """Values as they enter the sum."""
+    if how in (ENERGY, RMS):
+        return v * v
+    if how == PPV:
+        return select(v > splat(v, 0.0), splat(v, 1.0), splat(v, 0.0))
+    return v
+
+
+@njit(nogil=True)
+def _extreme(a, b, least):  # type: ignore[no-untyped-def]
+    """The larger (or smaller) one in every lane; NaN where either is."""
+    best = select(a < b, a, b) if least else select(b < a, a, b)
+    return select(a == a, best, a)
+
+
+@njit(nogil=True)
+def _fill(x, row, source, inputs, how, power, scratch):  # type: ignore[no-untyped-def]
+    """scratch[i] = x[row, source + i] as it enters the sum; outside of the first `inputs`, what adds nothing."""
+    reach = scratch.shape[0]
+    low = min(reach, max(0, -source))
+    high = max(low, min(reach, inputs - source))
+    outside = x.dtype.type(-np.inf if how == MAX else (np.inf if how == MIN else 0.0))
+    scratch[:low] = outside
+    scratch[high:] = outside
+    at = row * x.shape[1] + source
+    flat = x.reshape(-1)
+    if how == LP:
+        for i in range(low, high):
+            scratch[i] = abs(flat[at + i]) ** power
+        return
+    width = lanes(x)
+    whole = low + (high - low) // width * width
+    for i in range(low, whole, width):
+        store(scratch, i, _entering(load(x, at + i), how))
+    if whole < high:
+        edge = np.zeros(width, x.dtype)
+        edge[: high - whole] = flat[at + whole : at + high]
+        store(edge, 0, _entering(load(edge, 0), how))
+        scratch[whole:high] = edge[: high - whole]
+
+
+@njit(nogil=True)
+def _windows(a, at, hop):  # type: ignore[no-untyped-def]
+    """Entries of neighbouring windows; may read, and not use, up to three entries more."""
+    width = lanes(a)
+    if hop == 1:
+        return load(a, at)
+    if hop == 2:
+        return evens(load(a, at), load(a, at + width))
+    if hop == 4:
+        low = evens(load(a, at), load(a, at + width))
+        return evens(low, evens(load(a, at + 2 * width), load(a, at + 3 * width)))
+    return gather(a, at, hop)
 
 
 @kernel
-def pool1d(x, how, size, hop, dilation, left, out):  # type: ignore[no-untyped-def]
+def pool1d(x, lengths, how, size, hop, dilation, left, padded, power, ddof, out, spread):  # type: ignore[no-untyped-def]
     """Reduce windows of the last axis.
 
     Parameters
     ----------
     x : (rows, inputs) float32 or float64
-    how : MAX (the padding never wins; NaN does), MEAN or ENERGY (the mean square); the padding counts as zeros
+    lengths : (rows,) int64; how many inputs of each row count: what follows is padding
+    how : MAX or MIN (the padding never wins; NaN does), or MEAN, ENERGY, RMS, LP, PPV, STATS (the padding is zeros)
     size, hop, dilation, left : int; the window, the step between windows, the step within, the left padding
+    padded : bool; whether means are over the whole window, or over what is not padding (not for STATS)
+    power : of x's type; for LP
+    ddof : int; for STATS: the deviation's divisor is the window less this
     out : (rows, frames), as x
+    spread : (rows, frames) for STATS: the standard deviation, where out is the mean; else of any size
     """
     rows, inputs = x.shape
     frames = out.shape[1]
     width = lanes(x)
-    run = max(1, min(8, _SCRATCH // (width * hop))) * width  # windows of one task
-    runs = (frames + run - 1) // run
+    extent = (size - 1) * dilation
+    run = max(1, max(_TASK, 2 * extent) // (width * hop)) * width  # windows of one task
+    run = min(run, (frames + width - 1) // width * width)
+    runs = (frames + run - 1) // run if frames else 0
     for task in prange(rows * runs):
         row = np.intp(task) // runs
         first = (np.intp(task) - row * runs) * run
         here = min(run, frames - first)
         vectors = (here + width - 1) // width
-        reach = (vectors * width - 1) * hop + (size - 1) * dilation + 1
-        scratch = np.empty(reach, x.dtype)
-        source = first * hop - left
-        low = min(reach, max(0, -source))
-        high = max(low, min(reach, inputs - source))
-        outside = x.dtype.type(-np.inf if how == MAX else 0.0)
-        scratch[:low] = outside
-        for i in range(low, high):
-            scratch[i] = x[row, source + i]
-        scratch[high:] = outside
-        result = np.empty(vectors * width, x.dtype)
-        for vector in range(vectors):
-            at = vector * width * hop
-            if how == MAX:
-                best = gather(scratch, at, hop)
+        steps = (vectors * width - 1) * hop + extent  # to the last input of the last whole vector of windows
+        begin = first * hop - left
+        to = row * frames + first
+        if how in (MAX, MIN) and size <= _FEW and begin >= 0 and begin + steps + 4 <= lengths[row]:
+            # No sums to share: inputs are compared where they lie.
+            whole = here // width * width
+            at = row * inputs + begin
+            edge = np.empty(width, x.dtype)
+            for f in range(0, here, width):
+                best = _windows(x, at + f * hop, hop)
                 for j in range(1, size):
-                    v = gather(scratch, at + j * dilation, hop)
-                    best = select(v == v, select(best < v, v, best), v)
-                store(result, vector * width, best)
+                    best = _extreme(best, _windows(x, at + f * hop + j * dilation, hop), how == MIN)
+                if f < whole:
+                    store(out, to + f, best)
+                else:
+                    store(edge, 0, best)
+                    out[row, first + f : first + here] = edge[: here - f]
+            continue
+        scratch = np.empty((steps // width + 3) * width, x.dtype)
+        deviations = np.zeros(scratch.shape[0] if how == STATS else 0, x.dtype)
+        total = np.empty(vectors * width, x.dtype)
+        squares = np.zeros(vectors * width if how == STATS else 0, x.dtype)
+        _fill(x, row, begin, lengths[row], how, power, scratch)
+        end = steps + 1  # entries of this level that windows may reach
+        count = 1  # values in an entry of this level
+        taken = 0  # values in `total`
+        while True:
+            if how in (MAX, MIN):
+                if 2 * count > size:
+                    shift = (size - count) * dilation
+                    for v in range(vectors):
+                        at = v * width * hop
+                        best = _extreme(_windows(scratch, at, hop), _windows(scratch, at + shift, hop), how == MIN)
+                        store(total, v * width, best)
+                    break
+            elif size & count:
+                shift = taken * dilation
+                if how == STATS:
+                    _merge(scratch, deviations, shift, hop, count, total, squares, taken)
+                else:
+                    for v in range(vectors):
+                        more = _windows(scratch, v * width * hop + shift, hop)
+                        store(total, v * width, load(total, v * width) + more if taken else more)
+                taken += count
+                if taken == size:
+                    break
+            shift = count * dilation
+            end -= shift
+            # Levels are computed in whole vectors: entries beyond `end` are nonsense, and no window needs them.
+            if how in (MAX, MIN):
+                for t in range(0, end, width):
+                    store(scratch, t, _extreme(load(scratch, t), load(scratch, t + shift), how == MIN))
+            elif how == STATS:
+                _double(scratch, deviations, shift, count, end)
             else:
-                total = broadcast(x.dtype.type(0.0))
-                for j in range(size):
-                    v = gather(scratch, at + j * dilation, hop)
-                    total = fma(v, v, total) if how == ENERGY else total + v
-                store(result, vector * width, total / broadcast(x.dtype.type(size)))
-        for frame in range(here):
-            out[row, first + frame] = result[frame]
+                for t in range(0, end, width):
+                    store(scratch, t, load(scratch, t) + load(scratch, t + shift))
+            count *= 2
+        if how == STATS:
+            _write(squares, here, RMS, x.dtype.type(size - ddof), spread, to)
+            _write(total, here, MAX, x.dtype.type(1.0), out, to)
+        elif how == LP:
+            for f in range(here):
+                out[row, first + f] = total[f] ** (x.dtype.type(1.0) / power)
+        elif padded or how in (MAX, MIN) or (begin >= 0 and begin + steps < lengths[row]):
+            _write(total, here, how, x.dtype.type(size), out, to)
+        else:
+            for f in range(here):
+                low, high = valid_taps(begin + f * hop, size, dilation, lengths[row])
+                mean = total[f] / x.dtype.type(max(1, high - low))
+                out[row, first + f] = np.sqrt(mean) if how == RMS else mean
+
+
+@njit(nogil=True)
+def _write(total, count, how, divisor, out, at):  # type: ignore[no-untyped-def]
+    """out[at : at + count] = the first `count` totals, as `how` has them. (They are whole vectors.)"""
+    width = lanes(total)
+    whole = count // width * width
+    for i in range(0, count, width):
+        v = load(total, i)
+        if how not in (MAX, MIN):
+            v = v / broadcast(divisor)
+            v = sqrt(v) if how == RMS else v
+        if i < whole:
+            store(out, at + i, v)
+        else:
+            store(total, i, v)
+    flat = out.reshape(-1)
+    for i in range(whole, count):
+        flat[at + i] = total[i]
+
+
+@njit(nogil=True)
+def _double(means, squares, shift, count, end):  # type: ignore[no-untyped-def]
+    """The next level of means and of sums of squared deviations, from entries of `count` values each."""
+    width = lanes(means)
+    half = means.dtype.type(0.5)
+    weight = means.dtype.type(0.5 * count)
+    for t in range(0, end, width):
+        a, b = load(means, t), load(means, t + shift)
+        apart = b - a
+        together = load(squares, t) + load(squares, t + shift)
+        store(squares, t, fma(apart * apart, splat(a, weight), together))
+        store(means, t, fma(apart, splat(a, half), a))
+
+
+@njit(nogil=True)
+def _merge(means, squares, shift, hop, count, mean, square, taken):  # type: ignore[no-untyped-def]
+    """Add entries of `count` values to windows that hold `taken` so far."""
+    width = lanes(means)
+    part = mean.dtype.type(count / (taken + count))
+    weight = mean.dtype.type(count * (taken / (taken + count)))
+    for v in range(0, mean.shape[0], width):
+        b = _windows(means, v * hop + shift, hop)
+        if taken == 0:
+            store(mean, v, b)
+            store(square, v, _windows(squares, v * hop + shift, hop))
+        else:
+            a = load(mean, v)
+            apart = b - a
+            together = load(square, v) + _windows(squares, v * hop + shift, hop)
+            store(square, v, fma(apart * apart, splat(a, weight), together))
+            store(mean, v, fma(apart, splat(a, part), a))

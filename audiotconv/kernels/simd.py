@@ -56,15 +56,19 @@ __all__ = [
     "as_float",
     "as_int",
     "broadcast",
+    "evens",
     "fma",
     "gather",
+    "itemsize",
     "lanes",
     "load",
     "load_tile",
     "maximum",
     "minimum",
+    "odds",
     "outer",
     "select",
+    "splat",
     "sqrt",
     "store",
     "store_rows",
@@ -304,6 +308,34 @@ def _(s: types.Type) -> Any:
     return vector, lambda context, builder, kinds, args: _splat(builder, args[0], vector)
 
 
+def splat(v: Any, s: Any) -> Any:
+    """The number in every lane of a vector of v's kind, rounded to its dtype."""
+    return np.full(v.shape, s, v.dtype)
+
+
+@_operation(splat)
+def _(v: types.Type, s: types.Type) -> Any:
+    if not (isinstance(v, VectorType) and isinstance(s, types.Float | types.Integer)):
+        return None
+
+    def lower(context: Any, builder: ir.IRBuilder, kinds: Any, args: Any) -> ir.Value:
+        return _splat(builder, context.cast(builder, args[1], s, v.dtype), v)
+
+    return v, lower
+
+
+def itemsize(v: Any) -> int:
+    """Bytes of one lane: a constant when compiled, so that a branch on it costs nothing."""
+    return int(v.itemsize)
+
+
+@_operation(itemsize)
+def _(v: types.Type) -> Any:
+    if not isinstance(v, VectorType):
+        return None
+    return types.intp, lambda context, builder, kinds, args: context.get_constant(types.intp, v.dtype.bitwidth // 8)
+
+
 def fma(a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once where the processor has fused multiply-add."""
     return (np.multiply(a, b, dtype=np.float64) + c).astype(a.dtype)
@@ -447,6 +479,32 @@ for _function, _name in (
 ):
     _operation(_function, VectorType, VectorType)(_comparison(_name))
 
+
+# --- neighbours in a vector -------------------------------------------------------------------------------------------
+
+
+def evens(a: Any, b: Any) -> Any:
+    """Lanes 0, 2, 4, ... of a, then of b."""
+    return np.concatenate([a[::2], b[::2]])
+
+
+def odds(a: Any, b: Any) -> Any:
+    """Lanes 1, 3, 5, ... of a, then of b: ``evens(a, b) + odds(a, b)`` adds neighbours."""
+    return np.concatenate([a[1::2], b[1::2]])
+
+
+def _every_second(first: int) -> Rule:
+    def rule(a: types.Type, b: types.Type) -> Any:
+        if not (_is_real(a) and a == b):
+            return None
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), a.count), list(range(first, 2 * a.count, 2)))
+        return a, lambda context, builder, kinds, args: builder.shuffle_vector(*args, mask)
+
+    return rule
+
+
+_operation(evens)(_every_second(0))
+_operation(odds)(_every_second(1))
 
 # --- bits and numbers ------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..kernels.compile import available_threads
 
-__all__ = ["checked_out", "floating", "integer_at_least", "threads_for"]
+__all__ = ["checked_out", "floating", "integer_at_least", "positive", "threads_for"]
 
+MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
 _PARALLEL_FROM = 2e6  # operations below which starting threads costs more than it saves
 
 
@@ -28,10 +30,19 @@ def floating(name: str, *arrays: NDArray[Any]) -> np.dtype[Any]:
 
 
 def integer_at_least(name: str, value: Any, least: int) -> int:
-    """The value as an int; ParameterError unless it is an integer of at least `least`."""
+    """The value as an int; ParameterError unless it is an integer of at least `least`, and below 2**40."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ParameterError(f"{name} is {value!r}; it must be an integer of at least {least}")
+    if value > MOST:
+        raise ParameterError(f"{name} is {value}; it must be at most {MOST}")
     return int(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """The value as a float; ParameterError unless it is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+        raise ParameterError(f"{name} is {value!r}; it must be a number above 0")
+    return float(value)
 
 
 def checked_out(
@@ -39,7 +50,10 @@ def checked_out(
 ) -> NDArray[Any]:
     """`out` if it can take the result, a new array if it is None."""
     if out is None:
-        return np.empty(shape, dtype)
+        try:
+            return np.empty(shape, dtype)
+        except (MemoryError, ValueError):
+            raise ParameterError(f"the result would be {dtype} {shape}, which memory cannot hold") from None
     if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
         raise ParameterError(f"out is {getattr(out, 'dtype', type(out))} {np.shape(out)}; it must be {dtype} {shape}")
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
