@@ -13,7 +13,8 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
-from .simd import TILE_COLS, TILE_ROWS, gather, lanes, load, load_tile, outer, store, store_rows, zeros
+from .exp import SQUARED_MODULUS, activate
+from .simd import TILE_COLS, TILE_ROWS, fma, gather, lanes, load, load_tile, outer, store, store_rows, zeros
 
 __all__ = ["conv1d"]
 
@@ -21,7 +22,7 @@ MOST_TILES, SCRATCH_BYTES = 32, 1 << 19  # the scratch is half of a second-level
 
 
 @kernel
-def conv1d(x, weight, bias, leads, length, where, stride, left, out):  # type: ignore[no-untyped-def]
+def conv1d(x, weight, bias, leads, length, where, stride, left, kind, slope, out):  # type: ignore[no-untyped-def]
     """Cross-correlation along the last axis.
 
     Parameters
@@ -33,12 +34,15 @@ def conv1d(x, weight, bias, leads, length, where, stride, left, out):  # type: i
     length : int; of a packed row, a multiple of the lanes
     where : (channels * taps,) int64; at which number in the scratch the inputs of each product begin
     stride, left : int; `left` zeros stand before x, and as many as needed behind it
-    out : (batch, groups * filters, outputs); all arrays float32 or all float64
+    kind, slope : an activation of `exp`, and its parameter
+    out : (batch, groups * filters, outputs), or half as many rows for SQUARED_MODULUS, which takes each two
+        neighbouring filters for a real and an imaginary part; all arrays float32 or all float64
     """
     batch, _, inputs = x.shape
     groups, blocks, depth, _ = weight.shape
     channels = x.shape[1] // groups
-    filters = out.shape[1] // groups
+    pairs = kind == SQUARED_MODULUS
+    filters = out.shape[1] // groups * (2 if pairs else 1)
     outputs = out.shape[2]
     rows = leads.shape[0]
     width = TILE_COLS * lanes(x)
@@ -50,11 +54,11 @@ def conv1d(x, weight, bias, leads, length, where, stride, left, out):  # type: i
     run = max(1, min(tiles, MOST_TILES, SCRATCH_BYTES // (size * x.itemsize)))
     runs = (tiles + run - 1) // run if tiles else 0
     for task in prange(batch * groups * runs):
-        pair = np.intp(task) // runs
-        first = (np.intp(task) - pair * runs) * run
+        which = np.intp(task) // runs
+        first = (np.intp(task) - which * runs) * run
         count = min(run, tiles - first)
-        item = pair // groups
-        group = pair - item * groups
+        item = which // groups
+        group = which - item * groups
         # Rows begin on cache lines, so that no vector of them lies on two.
         packed = np.empty(count * size + 64 // x.itemsize, x.dtype)
         skip = ((64 - (np.intp(packed.ctypes.data) & 63)) & 63) // x.itemsize
@@ -91,11 +95,26 @@ def conv1d(x, weight, bias, leads, length, where, stride, left, out):  # type: i
                 acc = outer(zeros(x, TILE_ROWS, TILE_COLS), bias, (group * blocks + block) * TILE_ROWS, 1, one)
                 for k in range(depth):
                     acc = outer(acc, weight, base + k * TILE_ROWS, 1, load_tile(packed, at + where[k], TILE_COLS))
+                if pairs:
+                    store_rows(edge, 0, width, acc)
+                    for pair in range(used // 2):
+                        for t in range(0, width, lanes(x)):
+                            v, u = load(edge, 2 * pair * width + t), load(edge, (2 * pair + 1) * width + t)
+                            store(edge, pair * width + t, fma(u, u, v * v))
+                        row = (group * filters + block * TILE_ROWS) // 2 + pair
+                        for t in range(here):
+                            out[item, row, start + t] = edge[pair * width + t]
+                    continue
                 to = ((item * groups + group) * filters + block * TILE_ROWS) * outputs + start
                 if used == TILE_ROWS and here == width:
                     store_rows(out, to, outputs, acc)
+                    if kind:
+                        for row in range(TILE_ROWS):
+                            activate(out, to + row * outputs, width, kind, slope, edge)
                 else:
                     store_rows(edge, 0, width, acc)
+                    if kind:
+                        activate(edge, 0, TILE_ROWS * width, kind, slope, edge)
                     for row in range(used):
                         for t in range(here):
                             out[item, group * filters + block * TILE_ROWS + row, start + t] = edge[row * width + t]

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from .compile import kernel
+from .exp import activate
 from .simd import VECTOR_BITS, lanes, load_tile, outer, store_rows, zeros
 
 __all__ = ["conv1d_rows"]
@@ -21,7 +22,7 @@ _TILES = 8  # tiles of one task: their inputs stay in the first-level cache
 
 
 @njit(nogil=True)
-def _filter_row(x, base, pitch, phase, weight, bias, f, stride, dilation, ones, edge, out, to, here):  # type: ignore[no-untyped-def]
+def _filter_row(x, base, pitch, phase, weight, bias, f, stride, dilation, ones, edge, kind, slope, out, to, here):  # type: ignore[no-untyped-def]
     """One filter's outputs. Channel c's phase p begins at x[base + c * pitch + p * phase]."""
     channels, taps = weight.shape[1:]
     width = ROW_COLS * lanes(x)
@@ -40,14 +41,18 @@ def _filter_row(x, base, pitch, phase, weight, bias, f, stride, dilation, ones, 
                     acc = outer(acc, weight, number + tap, 1, load_tile(x, at, ROW_COLS))
         if here - t >= width:
             store_rows(out, to + t, 0, acc)
+            if kind:
+                activate(out, to + t, width, kind, slope, edge)
         else:
             store_rows(edge, 0, 0, acc)
+            if kind:
+                activate(edge, 0, width, kind, slope, edge)
             for i in range(here - t):
                 out.reshape(-1)[to + t + i] = edge[i]
 
 
 @kernel
-def conv1d_rows(x, weight, bias, groups, stride, dilation, left, out):  # type: ignore[no-untyped-def]
+def conv1d_rows(x, weight, bias, groups, stride, dilation, left, kind, slope, out):  # type: ignore[no-untyped-def]
     """Cross-correlation along the last axis.
 
     Parameters
@@ -56,6 +61,7 @@ def conv1d_rows(x, weight, bias, groups, stride, dilation, left, out):  # type: 
     weight : (groups * filters, channels, taps)
     bias : (groups * filters,)
     stride, dilation, left : int; `left` zeros stand before x, and as many as needed behind it
+    kind, slope : an activation of `exp` (not SQUARED_MODULUS), and its parameter
     out : (batch, groups * filters, outputs); all arrays float32 or all float64
     """
     batch, _, inputs = x.shape
@@ -82,7 +88,7 @@ def conv1d_rows(x, weight, bias, groups, stride, dilation, left, out):  # type: 
             for f in range(group * filters, (group + 1) * filters):
                 to = (item * groups * filters + f) * outputs + start
                 base = rows * inputs + first
-                _filter_row(x, base, inputs, 0, weight, bias, f, 1, dilation, ones, edge, out, to, here)
+                _filter_row(x, base, inputs, 0, weight, bias, f, 1, dilation, ones, edge, kind, slope, out, to, here)
         else:
             scratch = np.zeros(channels * stride * phase, x.dtype)
             for channel in range(channels):
@@ -96,4 +102,6 @@ def conv1d_rows(x, weight, bias, groups, stride, dilation, left, out):  # type: 
             for f in range(group * filters, (group + 1) * filters):
                 to = (item * groups * filters + f) * outputs + start
                 pitch = stride * phase
-                _filter_row(scratch, 0, pitch, phase, weight, bias, f, stride, dilation, ones, edge, out, to, here)
+                _filter_row(
+                    scratch, 0, pitch, phase, weight, bias, f, stride, dilation, ones, edge, kind, slope, out, to, here
+                )

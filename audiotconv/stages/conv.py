@@ -10,18 +10,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
 from ..geometry import padding_of
-from ..kernels import conv as kernels
-from ..kernels import conv_rows as few
+from ..kernels import conv, conv_bank, conv_rows, overlap_save
+from ..kernels.exp import GELU, LEAKY_RELU, NONE, RELU, SIGMOID, SILU, SQUARED_MODULUS, TANH
+from ..kernels.fft import twiddles
 from ..kernels.simd import TILE_COLS, TILE_ROWS, VECTOR_BITS
 from .base import aligned_empty
-from .checks import checked_out, floating, integer_at_least, threads_for
+from .checks import MOST, checked_out, floating, integer_at_least, threads_for
+from .plan import Plan, plan
 
-__all__ = ["conv1d"]
+__all__ = ["activation_of", "bias_of", "conv1d", "convolve"]
 
-# Up to so many filters in a group, one at a time is faster than a register tile that is mostly idle. Both add in the
-# same order, so this is a matter of speed alone.
-_FEW_FILTERS = 3 * TILE_ROWS // 4
-_FEW_STRIDES = 16  # its scratch holds every phase of the stride
+_ACTIVATIONS = {
+    "relu": RELU,
+    "leaky_relu": LEAKY_RELU,
+    "gelu": GELU,
+    "silu": SILU,
+    "tanh": TANH,
+    "sigmoid": SIGMOID,
+    "squared_modulus": SQUARED_MODULUS,
+}
+_PAD_MODES = ("zero", "reflect", "edge")
 
 
 def conv1d(
@@ -32,7 +40,10 @@ def conv1d(
     stride: int = 1,
     dilation: int = 1,
     padding: str | int | tuple[int, int] = "valid",
+    pad_mode: str = "zero",
     groups: int = 1,
+    activation: str | tuple[str, float] | None = None,
+    method: str = "auto",
     threads: int | None = None,
     out: NDArray[Any] | None = None,
 ) -> NDArray[Any]:
@@ -50,9 +61,20 @@ def conv1d(
     stride, dilation : int
         Time steps between outputs, and between the taps of a filter.
     padding : "valid", "same", "causal", int or (left, right)
-        Zeros around x. "same" needs stride 1; "causal" puts all of it on the left.
+        Around x. "same" needs stride 1; "causal" puts all of it on the left.
+    pad_mode : "zero", "reflect" or "edge"
+        What the padding holds: zeros, x mirrored at its ends (which are not repeated), or its first and last value.
     groups : int
         Channels and filters are split into as many groups, and each group of filters sees its group of channels.
+        With as many groups as channels it is a depthwise convolution.
+    activation : str or (str, float), optional
+        Applied to each output while it is in cache: "relu", "leaky_relu" (slope 0.01, or say ("leaky_relu", slope)),
+        "gelu" (by the error function), "silu", "tanh", "sigmoid", or "squared_modulus", which takes filters 2 i and
+        2 i + 1 for the real and imaginary part of one and gives the sum of their squares: half as many outputs.
+    method : "auto", "packed", "rows", "bank" or "overlap-save"
+        The algorithm; `plan` says which is taken, and why. By the first three, an output depends on nothing but what
+        its filter sees. By "overlap-save" (Fourier transforms of blocks, for long filters) its error relates to the
+        largest values in the block, and one that is not finite spoils its block.
     threads : int, optional
         At most this many; by default as many as pay. The result does not depend on it.
     out : array, optional
@@ -61,20 +83,22 @@ def conv1d(
     Returns
     -------
     array
-        Shape: (..., filters, frames), frames = (time + left + right - dilation * (taps - 1) - 1) // stride + 1;
-        (frames,) where x and weight have one axis.
+        Shape: (..., filters, frames), or (frames,) if x and weight have one axis;
+        frames = (time + left + right - dilation * (taps - 1) - 1) // stride + 1.
 
     Raises
     ------
     ParameterError
-        If shapes or parameters do not fit, or the padded input is shorter than a filter.
+        If shapes or parameters do not fit, or x with its padding is shorter than a filter.
 
     Examples
     --------
-    >>> conv1d([1.0, 2.0, 4.0, 8.0], [1.0, 1.0]).tolist()
-    [3.0, 6.0, 12.0]
+    >>> conv1d([1.0, 2.0, 4.0], [1.0, -1.0]).tolist()
+    [-1.0, -2.0]
     >>> conv1d(np.ones((3, 100), np.float32), np.ones((8, 3, 5), np.float32), padding="causal").shape
     (8, 100)
+    >>> conv1d([-1.0, 2.0, 4.0], [1.0], activation="relu").tolist()
+    [0.0, 2.0, 4.0]
     """
     signal, taps = np.asarray(x), np.asarray(weight)
     dtype = floating("x", signal, taps)
@@ -99,33 +123,120 @@ def conv1d(
         )
     if padding == "same" and stride != 1:
         raise ParameterError(f'padding is "same" and stride {stride}; "same" needs a stride of 1')
+    kind, slope = activation_of(activation)
     reach = dilation * (span - 1) + 1
     left, right = padding_of(padding, reach)
+    if max(reach, left, right) > MOST:
+        raise ParameterError(f"filters span {reach} time steps with a padding of {left} and {right}; most is {MOST}")
     frames = (signal.shape[-1] + left + right - reach) // stride + 1
-    if frames == 1:
-        stride = 1  # of no influence, and scratch need not be sized for it
     if frames < 1:
         raise ParameterError(
             f"x has {signal.shape[-1]} time steps, {signal.shape[-1] + left + right} with its padding; "
             f"the filters span {reach}"
         )
-    offset = np.zeros(filters, dtype) if bias is None else np.asarray(bias, dtype)
-    if offset.shape != (filters,):
-        raise ParameterError(f"bias has the shape {offset.shape}; it must be ({filters},)")
-    shape = (frames,) if flat else (*signal.shape[:-2], filters, frames)
+    way = plan(taps.shape, stride=stride, dilation=dilation, groups=groups, activation=activation, method=method)
+    each = filters // groups
+    if kind == SQUARED_MODULUS and each % 2:
+        raise ParameterError(f"activation is 'squared_modulus' with {each} filters in a group; it needs pairs of them")
+    offset = bias_of(bias, filters, dtype)
+    rows = filters // 2 if kind == SQUARED_MODULUS else filters
+    shape = (frames,) if flat else (*signal.shape[:-2], rows, frames)
     result = checked_out(out, shape, dtype, signal, taps, offset)
+    signal, left = _padded(signal, left, right, pad_mode)
     data = np.require(signal.reshape(math.prod(signal.shape[:-2]), *signal.shape[-2:]), dtype, ["C", "W", "A"])
-    operations = 2.0 * result.size * per_group * span
-    workers = threads_for(operations, threads)
-    target = result.reshape(data.shape[0], filters, frames)
-    if filters // groups <= _FEW_FILTERS and stride <= _FEW_STRIDES:
+    target = result.reshape(data.shape[0], rows, frames)
+    convolve(data, taps, offset, groups, stride, dilation, left, kind, slope, way, target, threads)
+    return result
+
+
+def convolve(
+    data: NDArray[Any],
+    taps: NDArray[Any],
+    offset: NDArray[Any],
+    groups: int,
+    stride: int,
+    dilation: int,
+    left: int,
+    kind: int,
+    slope: float,
+    way: Plan,
+    target: NDArray[Any],
+    threads: int | None,
+) -> None:
+    """What `conv1d` does once everything is checked: from (batch, channels, time) to (batch, rows, frames)."""
+    filters, per_group, span = taps.shape
+    dtype = data.dtype
+    frames = target.shape[-1]
+    if frames == 1:
+        stride = 1  # of no influence, and scratch need not be sized for it
+    workers = threads_for(2.0 * data.shape[0] * filters * frames * per_group * span, threads)
+    if way.method == "overlap-save":
+        rows = np.require(taps.reshape(filters * per_group, span), dtype, ["C", "W", "A"])
+        w = twiddles(way.size, dtype)
+        re, im = (aligned_empty((len(rows), way.size), dtype) for _ in range(2))
+        overlap_save.spectra(rows, dilation, way.size, w, re, im, threads=workers)
+        block = (way.size - dilation * (span - 1) - 1) // stride + 1
+        flat = data.reshape(-1, data.shape[-1])
+        overlap_save.conv1d_blocks(
+            flat, re, im, offset, groups, w, block, stride, left, kind, slope, target, threads=workers
+        )
+    elif way.method == "rows":
         rows = np.require(taps, dtype, ["C", "W", "A"])
-        few.conv1d_rows(data, rows, offset, groups, stride, dilation, left, target, threads=workers)
+        conv_rows.conv1d_rows(data, rows, offset, groups, stride, dilation, left, kind, slope, target, threads=workers)
+    elif way.method == "bank":
+        side = conv_bank.COLS * VECTOR_BITS // (8 * dtype.itemsize)
+        weight, offsets = _blocks(taps, offset, groups, side, dtype)
+        weight = weight.reshape(*weight.shape[:2], per_group, span, side)
+        conv_bank.conv1d_bank(
+            data, weight, offsets, groups, stride, dilation, left, kind, slope, target, threads=workers
+        )
     else:
         layout = _layout(per_group, span, stride, dilation, dtype)
-        weights = _packed(taps, offset, groups, dtype)
-        kernels.conv1d(data, *weights, *layout, stride, left, target, threads=workers)
-    return result
+        weights = _blocks(taps, offset, groups, TILE_ROWS, dtype)
+        conv.conv1d(data, *weights, *layout, stride, left, kind, slope, target, threads=workers)
+
+
+def activation_of(activation: Any) -> tuple[int, float]:
+    """The kernels' number of an activation, and its slope."""
+    if activation is None:
+        return NONE, 0.0
+    name, slope = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, 0.01)
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
+        raise ParameterError(f"activation is {activation!r}; it must be None or one of {', '.join(_ACTIVATIONS)}")
+    if isinstance(activation, tuple) and name != "leaky_relu":
+        raise ParameterError(f"activation is {activation!r}; only leaky_relu has a parameter")
+    if isinstance(slope, bool) or not isinstance(slope, int | float | np.number) or not math.isfinite(slope):
+        raise ParameterError(f"activation is {activation!r}; the slope must be a finite number")
+    return _ACTIVATIONS[name], float(slope)
+
+
+def bias_of(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The bias as an array of the result's type; zeros without one."""
+    if bias is None:
+        return np.zeros(filters, dtype)
+    given = np.asarray(bias)
+    floating("bias", given)
+    if given.shape != (filters,):
+        raise ParameterError(f"bias has the shape {given.shape}; it must be ({filters},)")
+    with np.errstate(over="ignore"):
+        offset = np.require(given, dtype, ["C", "W", "A"])
+    lost = np.isinf(offset) & np.isfinite(given)
+    if lost.any():
+        raise ParameterError(f"bias holds {given[lost][0]}, which {dtype} cannot hold")
+    return offset
+
+
+def _padded(signal: NDArray[Any], left: int, right: int, mode: str) -> tuple[NDArray[Any], int]:
+    """The signal, padded unless with zeros, which the kernels see by themselves; and the zeros that stand before."""
+    if mode not in _PAD_MODES:
+        raise ParameterError(f"pad_mode is {mode!r}; it must be one of {', '.join(_PAD_MODES)}")
+    time = signal.shape[-1]
+    if mode == "zero" or not (left or right):
+        return signal, left
+    least = max(left, right) if mode == "reflect" else 0
+    if time <= least:
+        raise ParameterError(f"x has {time} time steps; a padding of {left} and {right} by {mode!r} needs more")
+    return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)], mode="reflect" if least else "edge"), 0
 
 
 def _layout(
@@ -148,15 +259,17 @@ def _layout(
     return phases.astype(np.int64), length, where.reshape(-1).astype(np.int64)
 
 
-def _packed(taps: NDArray[Any], bias: NDArray[Any], groups: int, dtype: np.dtype[Any]) -> tuple[NDArray[Any], ...]:
-    """Weights and bias in the kernel's order: blocks of TILE_ROWS filters side by side for each channel and tap."""
+def _blocks(
+    taps: NDArray[Any], bias: NDArray[Any], groups: int, side: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Weights and bias in the kernels' order: blocks of `side` filters side by side for each channel and tap."""
     filters, per_group, span = taps.shape
     each = filters // groups
-    blocks = -(-each // TILE_ROWS)
-    padded = np.zeros((groups, blocks * TILE_ROWS, per_group * span), dtype)
+    blocks = -(-each // side)
+    padded = np.zeros((groups, blocks * side, per_group * span), dtype)
     padded[:, :each] = taps.reshape(groups, each, -1)
-    weight = aligned_empty((groups, blocks, per_group * span, TILE_ROWS), dtype)
-    weight[...] = padded.reshape(groups, blocks, TILE_ROWS, -1).transpose(0, 1, 3, 2)
-    offsets = np.zeros((groups, blocks * TILE_ROWS), dtype)
+    weight = aligned_empty((groups, blocks, per_group * span, side), dtype)
+    weight[...] = padded.reshape(groups, blocks, side, -1).transpose(0, 1, 3, 2)
+    offsets = np.zeros((groups, blocks * side), dtype)
     offsets[:, :each] = bias.reshape(groups, each)
-    return weight, offsets.reshape(groups, blocks, TILE_ROWS)
+    return weight, offsets.reshape(groups, blocks, side)
