@@ -110,6 +110,17 @@ def test_wrong_use(run, folder, tmp_path, arguments, words):
         assert word in error.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [('"25 ms"', '"5 ms"', "window is 5 ms"), ('"500 Hz"', '"5 kHz"', "fmin is 5000 Hz")],
+)
+def test_an_impossible_recipe_is_wrong_use(run, folder, tmp_path, old, new, word):
+    (tmp_path / "mine.toml").write_text(SMALL.read_text().replace(old, new))
+    code, _, error = run("extract", folder, "-o", tmp_path / "out", "--recipe", tmp_path / "mine.toml")
+    assert code == 2
+    assert word in error
+
+
 def test_a_target_that_cannot_be_written(run, folder, tmp_path):
     (tmp_path / "file").write_text("x")
     code, _, error = run("extract", folder, "-o", tmp_path / "file" / "out")

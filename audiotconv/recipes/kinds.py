@@ -15,6 +15,7 @@ from .quantities import Choice, Count, Number, Parameter, Quantity
 __all__ = ["KINDS", "StageKind"]
 
 Build = Callable[[dict[str, Any], int, tuple[str, ...] | None], Stage]
+Check = Callable[[dict[str, Any]], None]
 
 _DESIGNS: dict[str, Callable[..., FilterBank]] = {
     "gammatone": gammatone_bank,
@@ -28,11 +29,32 @@ _HIGHEST = 0.45
 
 @dataclass(frozen=True, slots=True)
 class StageKind:
-    """A kind of stage: parameters by name, and a function of (values, sample rate, the input's feature names)."""
+    """A kind of stage.
+
+    Attributes
+    ----------
+    parameters : dict
+        By name.
+    build : function of (values, sample rate, the input's feature names)
+    takes_samples : bool
+    check : function of values
+        Raises RecipeError where values that are right by themselves do not fit each other at any sample rate.
+    """
 
     parameters: dict[str, Parameter]
     build: Build
     takes_samples: bool
+    check: Check = lambda values: None
+
+
+def _check_bank_energy(values: dict[str, Any]) -> None:
+    if values["fmin"] >= values["fmax"]:
+        raise RecipeError(f"fmin is {values['fmin']:g} Hz and fmax {values['fmax']:g} Hz; fmin must be the lower one")
+    if values["window"] < values["hop"]:
+        raise RecipeError(
+            f"the window is {values['window'] * 1e3:g} ms and the hop {values['hop'] * 1e3:g} ms; "
+            "windows must not leave gaps"
+        )
 
 
 def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
@@ -49,8 +71,6 @@ def _bank_energy(values: dict[str, Any], sample_rate: int, features: tuple[str, 
     hop, window = round(values["hop"] * sample_rate), round(values["window"] * sample_rate)
     if hop < 1:
         raise RecipeError(f"a hop of {values['hop'] * 1e3:g} ms is less than one sample at {sample_rate} Hz")
-    if window < hop:
-        raise RecipeError(f"the window ({values['window'] * 1e3:g} ms) must not be shorter than the hop")
     # The hop is exact; the stride is its largest divisor within the limit, and the window whole strides.
     most = max(1, int(values["stride"] * sample_rate + 1e-9))
     stride = max(step for step in range(1, min(most, hop) + 1) if hop % step == 0)
@@ -77,6 +97,7 @@ KINDS = {
         },
         _bank_energy,
         takes_samples=True,
+        check=_check_bank_energy,
     ),
     "log": StageKind(
         {

@@ -126,9 +126,12 @@ def _parsed(text: str, where: str) -> Recipe:
             need = "takes samples and must come first" if KINDS[kind].takes_samples else "cannot come first"
             raise RecipeError(f"{where}, stage {number}: {kind} {need}")
         known: dict[str, Parameter] = KINDS[kind].parameters
-        values = read_parameters(
-            f"{where}, stage {number} ({kind}):", {key: value for key, value in entry.items() if key != "kind"}, known
-        )
+        at = f"{where}, stage {number} ({kind}):"
+        values = read_parameters(at, {key: value for key, value in entry.items() if key != "kind"}, known)
+        try:
+            KINDS[kind].check(values)
+        except RecipeError as error:
+            raise RecipeError(f"{at} {error}") from None
         stages.append((kind, tuple(sorted(values.items()))))
     return Recipe(name, version, description, tuple(stages))
 
