@@ -11,15 +11,38 @@ stride and the latency of any chain are computed, never guessed. There is no flo
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ParameterError
 
-__all__ = ["Geometry", "padding_of"]
+__all__ = ["Geometry", "integer", "padding_of"]
+
+
+def integer(name: str, value: Any) -> int:
+    """An int, NumPy integer or other integer type as an int.
+
+    Raises
+    ------
+    ParameterError
+        If it is none; True and 1.0 are not either.
+
+    Examples
+    --------
+    >>> integer("hop", np.int16(160))
+    160
+    """
+    try:
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise ParameterError(f"{name} is {value!r}; it must be an integer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +89,8 @@ class Geometry:
 
     def __post_init__(self) -> None:
         for name in ("span", "hop", "lead", "trail", "centre", "least"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise ParameterError(f"Geometry {name} is {value!r}; it must be an integer")
+            value = integer(f"Geometry {name}", getattr(self, name))
+            object.__setattr__(self, name, value)
             if name in ("span", "hop") and value < 1:
                 raise ParameterError(f"Geometry {name} is {value}; it must be at least 1")
         if self.centre < 0:
@@ -129,7 +151,7 @@ class Geometry:
         >>> Geometry.window(3, dilation=8, padding="causal")
         Geometry(span=17, hop=1, lead=16, trail=0, centre=32, least=1)
         """
-        reach = dilation * (span - 1) + 1
+        reach = integer("dilation", dilation) * (integer("span", span) - 1) + 1
         left, right = padding_of(padding, reach)
         return Geometry(reach, hop, left, right, centre=2 * (reach - 1) if padding == "causal" else reach - 1)
 
@@ -155,16 +177,19 @@ def padding_of(padding: str | int | tuple[int, int], span: int) -> tuple[int, in
     >>> padding_of("same", 4), padding_of("causal", 4), padding_of(2, 4)
     ((1, 2), (3, 0), (2, 2))
     """
+    span = integer("span", span)
     if isinstance(padding, str):
         sides = {"valid": (0, 0), "same": ((span - 1) // 2, span // 2), "causal": (span - 1, 0)}
         if padding in sides:
             return sides[padding]
-    elif isinstance(padding, int | np.integer) and not isinstance(padding, bool) and padding >= 0:
-        return int(padding), int(padding)
-    elif isinstance(padding, tuple | list) and len(padding) == 2:
-        left, right = padding
-        if all(isinstance(side, int | np.integer) and side >= 0 for side in (left, right)):
-            return int(left), int(right)
+    else:
+        both = padding if isinstance(padding, tuple | list) else (padding, padding)
+        try:
+            left, right = (integer("padding", side) for side in both)
+            if left >= 0 and right >= 0:
+                return left, right
+        except ValueError:  # not two, or not integers
+            pass
     raise ParameterError(
         f'padding is {padding!r}; it must be "valid", "same", "causal", an integer of at least 0, or a pair of them'
     )

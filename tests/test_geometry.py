@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,13 +94,53 @@ def test_causal_has_no_latency_and_the_newest_time():
     assert causal.times(3, 1).tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("fields", [{"span": 0}, {"hop": 0}, {"span": 1.5}, {"hop": True}, {"lead": 0.5}])
+class Nine:
+    def __index__(self):
+        return 9
+
+
+@pytest.mark.parametrize("nine", [np.int8(9), np.int64(9), np.uint16(9), np.array(9), Nine()])
+def test_integers_of_every_kind(nine):
+    assert Geometry(nine, nine, nine, nine, nine, nine) == Geometry(9, 9, 9, 9, 9, 9)
+    assert all(type(value) is int for value in dataclasses.astuple(Geometry(nine, nine, nine, nine, nine, nine)))
+    assert Geometry.window(nine, nine, nine, nine) == Geometry.window(9, 9, 9, 9)
+    assert type(Geometry.window(nine, nine, nine, "same").span) is int
+    assert padding_of(nine, 5) == padding_of((nine, 9), 5) == (9, 9)
+    assert padding_of("same", nine) == (4, 4)
+
+
+def test_small_integer_types_do_not_overflow():
+    assert Geometry.window(np.int8(100), 1, np.int8(100), padding="causal").span == 9901
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"span": 0},
+        {"hop": 0},
+        {"span": 1.5},
+        {"hop": True},
+        {"lead": 0.5},
+        {"span": 4.0},
+        {"trail": np.float64(4)},
+        {"centre": np.bool_(True)},
+        {"least": "4"},
+        {"lead": None},
+    ],
+)
 def test_impossible_fields(fields):
-    with pytest.raises(ParameterError, match=next(iter(fields))):
+    name, value = next(iter(fields.items()))
+    with pytest.raises(ParameterError, match=f"{name} is {re.escape(repr(value))}"):
         Geometry(**fields)
 
 
-@pytest.mark.parametrize("padding", ["full", -1, (1, -1), (1,), (1, 2, 3), 1.5, None, True, (0.5, 1)])
+@pytest.mark.parametrize(("name", "value"), [("span", 3.0), ("span", True), ("dilation", 1.5), ("hop", 2.0)])
+def test_impossible_windows(name, value):
+    with pytest.raises(ParameterError, match=f"{name} is {value!r}"):
+        Geometry.window(**{"span": 3, name: value})
+
+
+@pytest.mark.parametrize("padding", ["full", -1, (1, -1), (1,), (1, 2, 3), 1.5, None, True, (0.5, 1), (True, 1)])
 def test_impossible_padding(padding):
     with pytest.raises(ParameterError, match="padding is"):
         padding_of(padding, 5)

@@ -85,6 +85,19 @@ def test_the_hash_is_of_what_counts(write):
 
 
 @pytest.mark.parametrize(
+    ("old", "ways"),
+    [
+        ('"20 ms"', ["35 ms", "35000 us", "0.035 s", "35e-3s", " +.0350e0 s ", "0.35e+2ms"]),
+        ('"20 ms"', ["17.3 ms", "17300 us", "0.0173 s"]),
+        ('"3.5 kHz"', ["2.3 kHz", "2300 Hz", "2300.0 Hz", "0.0023e6 Hz"]),
+        ('"3.5 kHz"', ["1.001 kHz", "1001 Hz"]),
+    ],
+)
+def test_one_quantity_has_one_hash_however_it_is_written(write, old, ways):
+    assert len({atc.get_recipe(write(GOOD.replace(old, f'"{way}"'))).hash for way in ways}) == 1
+
+
+@pytest.mark.parametrize(
     ("old", "new", "words"),
     [
         ('name = "mine"', "", ["name None"]),

@@ -12,11 +12,12 @@ from ..errors import RecipeError
 
 __all__ = ["Choice", "Count", "Number", "Parameter", "Quantity", "read_parameters"]
 
+# Units as powers of ten of the base unit.
 _UNITS = {
-    "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6},
-    "frequency": {"Hz": 1.0, "kHz": 1e3},
+    "time": {"s": 0, "ms": -3, "us": -6},
+    "frequency": {"Hz": 0, "kHz": 3},
 }
-_WRITTEN = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z]*)\s*")
+_WRITTEN = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*)\s*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,14 @@ class Quantity(Parameter):
         """In s or Hz."""
         units = _UNITS[self.kind]
         match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
-        if match is None or match[2] not in units:
+        if match is None or match[3] not in units:
             named = " or ".join(f'"{unit}"' for unit in units)
             raise RecipeError(f"{where} is {value!r}; it must be a {self.kind}: a number and {named}, in quotes")
-        number = float(match[1])
+        # The unit moves the decimal point before anything is rounded: "35 ms" and "0.035 s" are the same number.
+        number = float(f"{match[1]}e{int(match[2] or 0) + units[match[3]]}")
         if not 0.0 < number < math.inf:
             raise RecipeError(f"{where} is {value!r}; it must be above zero")
-        return number * units[match[2]]
+        return number
 
 
 @dataclass(frozen=True, slots=True)
