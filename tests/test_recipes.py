@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 
 import pytest
 
@@ -122,6 +123,40 @@ def test_one_quantity_has_one_hash_however_it_is_written(write, old, ways):
         ('kind = "log"', 'kind = "logarithm"', ["stage 2", "'logarithm'"]),
         ('kind = "log"', 'kind = "bank-energy"', ["stage 2", "must come first"]),
         ("version = 2", "version 2", ["not TOML"]),
+        ("version = 2", "version = " + "9" * 5000, ["not TOML"]),
+        ("version = 2", "version = 0x" + "f" * 5000, ["version", "too large"]),
+        ('name = "mine"', 'name = "two\\nlines"', ["name 'two\\nlines'", "one line"]),
+        ('name = "mine"', 'name = "\\u001b[31m"', ["name '\\x1b[31m'", "one line"]),
+        ('name = "mine"', f'name = "{"n" * 5000}"', ["name 'nnn", "..."]),
+        ('description = "a few bands"', 'description = "\\u0007"', ["description '\\x07'"]),
+        ('kind = "log"', 'kind = ["log"]', ["stage 2", "['log']"]),
+        ('kind = "log"', "kind = {a = 1}", ["stage 2", "{'a': 1}"]),
+        ('filters = "sinc"', 'filters = ["sinc"]', ["filters is ['sinc']"]),
+        ("bands = 5", "bands = " + "[" * 90 + "]" * 90, ["bands is [[["]),
+        ("bands = 5", "bands = " + "[" * 4000 + "]" * 4000, ["not TOML", "nested"]),
+        ("bands = 5", f"{'b.' * 3000}a = 1", ["unknown key 'b'"]),
+        ("bands = 5", f"bands.{'b.' * 3000}a = 1", ["bands is a dict"]),
+        ("bands = 5", f"{'b' * 5000} = 1", ["unknown key 'bbb", "..."]),
+        ("bands = 5", "bands = 1979-05-27", ["bands is datetime.date"]),
+        ('"20 ms"', f'"{"9" * 5000} ms"', ["window is '999", "..."]),
+        ('"20 ms"', '"2 h"', ["window is '2 h'"]),
+        ('"20 ms"', '"3601 s"', ["window is '3601 s'", "at most 3600 s"]),
+        ('"20 ms"', '"1e300 s"', ["window is '1e300 s'", "at most 3600 s"]),
+        ('"20 ms"', '"1e99999999999 s"', ["window is '1e99999999999 s'"]),
+        ('"0.005 s"', '"1e-320 us"', ["hop is '1e-320 us'", "above zero"]),
+        ('"100 Hz"', '"-1 Hz"', ["fmin is '-1 Hz'", "above zero"]),
+        ('"3.5 kHz"', '"1e300 kHz"', ["fmax is '1e300 kHz'", "at most 1e+09 Hz"]),
+        ('window = "20 ms"\nhop = "0.005 s"', 'window = "1 h"\nhop = "1 us"', ["window is '1 h'"]),
+        (
+            'window = "20 ms"\nhop = "0.005 s"',
+            'window = "3600 s"\nhop = "100 us"',
+            ["window is 3.6e+06 ms", "hop 0.1 ms"],
+        ),
+        ('unit = "dB"', "floor = nan", ["floor is nan", "1e-37"]),
+        ('unit = "dB"', "floor = inf", ["floor is inf", "1e-37"]),
+        ('unit = "dB"', "floor = -1e-10", ["floor is -1e-10", "1e-37"]),
+        ('unit = "dB"', "floor = true", ["floor is True"]),
+        ('unit = "dB"', "floor = 1" + "0" * 400, ["floor is 1000"]),
         ('"20 ms"', '"2 ms"', ["stage 1 (bank-energy)", "window is 2 ms", "hop 5 ms"]),
         ('"100 Hz"', '"4 kHz"', ["stage 1 (bank-energy)", "fmin is 4000 Hz", "fmax 3500 Hz"]),
         ('"100 Hz"', '"3500 Hz"', ["stage 1 (bank-energy)", "fmin is 3500 Hz", "fmax 3500 Hz"]),
@@ -134,6 +169,7 @@ def test_wrong_recipes(write, old, new, words):
     for word in ["mine.toml", *words]:
         assert word in str(caught.value)
     assert "\n" not in str(caught.value).strip()
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(
@@ -150,7 +186,38 @@ def test_wrong_files(write, content, word):
         atc.get_recipe(write(content))
 
 
+def test_files_that_are_not_files(tmp_path):
+    with pytest.raises(RecipeError, match=r"a\\x00.toml cannot be read"):
+        atc.get_recipe("a\0.toml")
+    with pytest.raises(RecipeError, match=r"two\\nlines.toml cannot be read"):
+        atc.get_recipe("two\nlines.toml")
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(RecipeError, match="Is a directory"):
+        atc.Recipe.from_toml(tmp_path)
+    for path in (tmp_path / "pipe.toml", "/dev/zero"):
+        with pytest.raises(RecipeError, match="not a regular file"):
+            atc.Recipe.from_toml(path)
+    with pytest.raises(RecipeError, match="cannot be read: File name too long"):
+        atc.get_recipe("a" * 5000 + ".toml")
+    os.symlink("loop.toml", tmp_path / "loop.toml")
+    with pytest.raises(RecipeError, match=r"loop.toml cannot be read"):
+        atc.get_recipe(tmp_path / "loop.toml")
+    (tmp_path / "long.toml").write_text(GOOD + "#" * 20_000)
+    with pytest.raises(RecipeError, match=r"long.toml is longer than 16,384 bytes"):
+        atc.get_recipe(tmp_path / "long.toml")
+
+
+@pytest.mark.parametrize("recipe", [3, None, ["gabor-40"], {"name": "gabor-40"}, 1.5])
+def test_what_is_no_name_of_a_recipe(recipe):
+    for find in (atc.get_recipe, atc.Recipe.from_toml):
+        with pytest.raises(ParameterError, match="recipe is"):
+            find(recipe)
+
+
 def test_no_such_recipe(tmp_path):
+    with pytest.raises(RecipeError, match="there is no recipe 'aaa") as caught:
+        atc.get_recipe("a" * 5000)
+    assert len(str(caught.value)) < 600
     with pytest.raises(RecipeError, match="did you mean gammatone-64"):
         atc.get_recipe("gamatone-64")
     with pytest.raises(RecipeError, match="there are gabor-40, gammatone-64"):
@@ -173,7 +240,37 @@ def test_recipes_that_do_not_fit_a_rate(write, old, new, rate, word):
     assert "recipe mine, stage 1 (bank-energy)" in str(caught.value)
 
 
-@pytest.mark.parametrize("rate", [0, -1, 8000.5, True, "8000", float("nan"), float("inf")])
+def test_the_longest_hop_finds_its_stride_soon(write):
+    text = GOOD.replace('"20 ms"', '"3600 s"').replace('hop = "0.005 s"', 'hop = "3599.99 s"\nstride = "3000 s"')
+    started = time.perf_counter()
+    stage = atc.get_recipe(write(text)).build(1_999_993).stages[0]
+    assert time.perf_counter() - started < 5
+    assert stage.hop == round(3599.99 * 1_999_993)
+    assert stage.hop % stage.stride == 0 < stage.stride <= 3000 * 1_999_993
+
+
+@pytest.mark.parametrize("filters", ["gabor", "gammatone"])
+@pytest.mark.parametrize(
+    ("bands", "fmin", "fmax", "rate"),
+    [
+        (5, "1000 Hz", "1000.001 Hz", 8000),
+        (5, "1000 Hz", "1000.0000000000001 Hz", 8000),
+        (10_000, "1e-300 Hz", "3.5 kHz", 8000),
+        (10_000, "50 Hz", "900 kHz", 2_000_000),
+    ],
+)
+def test_absurd_filters_end_soon(write, filters, bands, fmin, fmax, rate):
+    text = GOOD.replace("sinc", filters).replace("bands = 5", f"bands = {bands}")
+    text = text.replace("100 Hz", fmin).replace("3.5 kHz", fmax)
+    if filters == "gammatone" and rate == 8000:  # its bands are never narrow
+        return
+    started = time.perf_counter()
+    with pytest.raises(RecipeError, match=r"recipe mine, stage 1 .* taps"):
+        atc.get_recipe(write(text)).build(rate)
+    assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("rate", [0, -1, 8000.5, True, "8000", float("nan"), float("inf"), 2_000_001, 10**30])
 def test_impossible_rates(rate):
     with pytest.raises(ParameterError, match="sample rate is"):
         atc.get_recipe("gabor-40").build(rate)

@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
 
-__all__ = ["FilterBank", "check_band_limits"]
+__all__ = ["FilterBank", "check_band_limits", "check_size"]
+
+_MOST_TAPS = 10_000_000  # 64 gammatone filters at 2 MHz; designing so many takes a second and a gigabyte
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +80,19 @@ class FilterBank:
 
 def check_band_limits(fmin: float, fmax: float, sample_rate: int) -> None:
     """Raise ParameterError unless 0 < fmin < fmax <= sample_rate / 2."""
-    if sample_rate < 1:
+    if not 1 <= sample_rate < np.inf:
         raise ParameterError(f"the sample rate is {sample_rate} Hz; it must be at least 1")
     if not 0.0 < fmin < fmax <= sample_rate / 2:
         raise ParameterError(
             f"fmin is {fmin} Hz and fmax {fmax} Hz; at a sample rate of {sample_rate} Hz they must satisfy "
             f"0 < fmin < fmax <= {sample_rate / 2:g}"
+        )
+
+
+def check_size(bands: int, span: float, narrowest: float) -> None:
+    """Raise ParameterError unless that many filters of `span` taps can be held; `narrowest` is a bandwidth in Hz."""
+    if not bands * span <= _MOST_TAPS:
+        raise ParameterError(
+            f"{bands} filters, of which the narrowest is {narrowest:.3g} Hz wide, need {span:.3g} taps each; "
+            f"at most {_MOST_TAPS:,} taps in all are possible, so take fewer or wider bands"
         )

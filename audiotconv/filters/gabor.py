@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..errors import ParameterError
-from .bank import FilterBank, check_band_limits
+from .bank import FilterBank, check_band_limits, check_size
 from .scales import mel_space
 
 __all__ = ["gabor_bank"]
@@ -56,6 +56,9 @@ def gabor_bank(
         raise ParameterError(f"cut is {cut}; it must lie between 0 and 1")
     edges = mel_space(fmin, fmax, bands, more=2)
     centres, bandwidths = edges[1:-1], (edges[2:] - edges[:-2]) / 2
+    narrowest = float(bandwidths.min())
+    widest = math.sqrt(-4 * math.log(2) * math.log(cut)) / (math.pi * max(narrowest, 1e-200)) * sample_rate
+    check_size(len(centres), 2 * widest + 1, narrowest)
     sigma = math.sqrt(2 * math.log(2)) / (np.pi * bandwidths)
     reach = np.ceil(sigma * math.sqrt(-2 * math.log(cut)) * sample_rate).astype(int)
     sample = np.arange(-reach.max(), reach.max() + 1)

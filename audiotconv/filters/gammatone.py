@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..errors import ParameterError
-from .bank import FilterBank, check_band_limits
+from .bank import FilterBank, check_band_limits, check_size
 from .scales import erb_bandwidth, erb_space, mel_space
 
 __all__ = ["gammatone_bank"]
@@ -74,6 +74,7 @@ def gammatone_bank(
     centres = erb_space(fmin, fmax, bands) if spacing == "erb" else mel_space(fmin, fmax, bands)
     bandwidths = 1.019 * erb_bandwidth(centres)
     lengths = np.ceil(_decay(order, cut) / (2 * np.pi * bandwidths) * sample_rate).astype(int) + 1
+    check_size(len(centres), int(lengths.max()), float(bandwidths.min()))
     sample = np.arange(lengths.max())
     time = sample / sample_rate
     envelope = time ** (order - 1) * np.exp(-2 * np.pi * bandwidths[:, None] * time)

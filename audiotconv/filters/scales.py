@@ -6,11 +6,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
+from ..geometry import integer
 
 __all__ = ["erb_bandwidth", "erb_space", "hz_to_mel", "mel_space", "mel_to_hz"]
 
 # Glasberg and Moore (1990), in the form of Slaney (1993): bandwidth = frequency / EAR_Q + MIN_BANDWIDTH.
 _EAR_Q, _MIN_BANDWIDTH = 9.26449, 24.7
+
+_MOST_BANDS = 1_000_000
 
 
 def erb_bandwidth(frequency: ArrayLike) -> NDArray[np.float64]:
@@ -67,7 +70,7 @@ def mel_space(fmin: float, fmax: float, count: int, *, more: int = 0) -> NDArray
 
 
 def _check(fmin: float, fmax: float, count: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 1:
-        raise ParameterError(f"the number of bands is {count}; it must be an integer of at least 1")
+    if not 1 <= integer("the number of bands", count) <= _MOST_BANDS:
+        raise ParameterError(f"the number of bands is {count}; it must be from 1 to {_MOST_BANDS:,}")
     if not 0.0 <= fmin < fmax < np.inf:
         raise ParameterError(f"fmin is {fmin} Hz and fmax {fmax} Hz; they must satisfy 0 <= fmin < fmax")

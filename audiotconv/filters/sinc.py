@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import ParameterError
-from .bank import FilterBank, check_band_limits
+from .bank import FilterBank, check_band_limits, check_size
 from .scales import mel_space
 
 __all__ = ["sinc_bank"]
@@ -49,9 +49,10 @@ def sinc_bank(
     if span < 3 or span % 2 == 0:
         raise ParameterError(f"span is {span}; it must be an odd number of at least 3")
     edges = mel_space(fmin, fmax, bands, more=1)[:, None] / sample_rate
+    width = (edges[1:] - edges[:-1])[:, 0] * sample_rate
+    check_size(len(width), span, float(width.min()))
     sample = np.arange(span) - span // 2
     low_pass = 2 * edges * np.sinc(2 * edges * sample)
     taps = (low_pass[1:] - low_pass[:-1]) * np.hamming(span)
-    width = (edges[1:] - edges[:-1])[:, 0] * sample_rate
     centres = (edges[1:] + edges[:-1])[:, 0] / 2 * sample_rate
     return FilterBank(taps, centres, width, sample_rate, span // 2).scaled(1.0)

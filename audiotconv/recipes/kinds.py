@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,9 @@ _DESIGNS: dict[str, Callable[..., FilterBank]] = {
 
 # A filter's passband must stay clear of half the sample rate.
 _HIGHEST = 0.45
+
+# Energies that are summed at a time, one for each band and each hop within a window: at most some 100 MB of them.
+_MOST_SUMS = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ def _check_bank_energy(values: dict[str, Any]) -> None:
             f"the window is {values['window'] * 1e3:g} ms and the hop {values['hop'] * 1e3:g} ms; "
             "windows must not leave gaps"
         )
+    if values["window"] / values["hop"] * values["bands"] > _MOST_SUMS:
+        raise RecipeError(
+            f"the window is {values['window'] * 1e3:g} ms, the hop {values['hop'] * 1e3:g} ms and bands "
+            f"{values['bands']}; window / hop * bands must be at most {_MOST_SUMS:,}"
+        )
 
 
 def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
@@ -73,10 +82,16 @@ def _bank_energy(values: dict[str, Any], sample_rate: int, features: tuple[str, 
         raise RecipeError(f"a hop of {values['hop'] * 1e3:g} ms is less than one sample at {sample_rate} Hz")
     # The hop is exact; the stride is its largest divisor within the limit, and the window whole strides.
     most = max(1, int(values["stride"] * sample_rate + 1e-9))
-    stride = max(step for step in range(1, min(most, hop) + 1) if hop % step == 0)
+    stride = _largest_divisor(hop, most)
     return BankEnergy(
         _bank(values, sample_rate), window=max(hop, round(window / stride) * stride), hop=hop, stride=stride
     )
+
+
+def _largest_divisor(number: int, most: int) -> int:
+    """The largest divisor that is at most `most`, found in steps as many as the number's square root."""
+    small = [step for step in range(1, math.isqrt(number) + 1) if number % step == 0]
+    return max(step for low in small for step in (low, number // low) if step <= most)
 
 
 def _log(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:

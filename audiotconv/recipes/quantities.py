@@ -10,7 +10,7 @@ from typing import Any
 
 from ..errors import RecipeError
 
-__all__ = ["Choice", "Count", "Number", "Parameter", "Quantity", "read_parameters"]
+__all__ = ["Choice", "Count", "Number", "Parameter", "Quantity", "read_parameters", "written"]
 
 # Units as powers of ten of the base unit.
 _UNITS = {
@@ -18,6 +18,20 @@ _UNITS = {
     "frequency": {"Hz": 0, "kHz": 3},
 }
 _WRITTEN = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*)\s*", re.ASCII)
+
+# The longest time is an hour: counts of samples stay small enough to work with at every sample rate.
+_MOST = {"time": (3600.0, "s"), "frequency": (1e9, "Hz")}
+
+_MOST_SHOWN = 80
+
+
+def written(value: Any) -> str:
+    """A value as a message can show it: on one line, and not at any length."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or tables within tables
+        return f"{'an integer' if isinstance(value, int) else f'a {type(value).__name__}'} too large to show"
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN // 2]}...{text[-_MOST_SHOWN // 4 :]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +58,12 @@ class Quantity(Parameter):
         match = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
         if match is None or match[3] not in units:
             named = " or ".join(f'"{unit}"' for unit in units)
-            raise RecipeError(f"{where} is {value!r}; it must be a {self.kind}: a number and {named}, in quotes")
+            raise RecipeError(f"{where} is {written(value)}; it must be a {self.kind}: a number and {named}, in quotes")
         # The unit moves the decimal point before anything is rounded: "35 ms" and "0.035 s" are the same number.
         number = float(f"{match[1]}e{int(match[2] or 0) + units[match[3]]}")
-        if not 0.0 < number < math.inf:
-            raise RecipeError(f"{where} is {value!r}; it must be above zero")
+        most, unit = _MOST[self.kind]
+        if not 0.0 < number <= most:
+            raise RecipeError(f"{where} is {written(value)}; it must be above zero and at most {most:g} {unit}")
         return number
 
 
@@ -62,7 +77,7 @@ class Count(Parameter):
     def read(self, where: str, value: Any) -> int:
         """As it is."""
         if isinstance(value, bool) or not isinstance(value, int) or not self.least <= value <= self.most:
-            raise RecipeError(f"{where} is {value!r}; it must be an integer from {self.least} to {self.most}")
+            raise RecipeError(f"{where} is {written(value)}; it must be an integer from {self.least} to {self.most}")
         return value
 
 
@@ -76,7 +91,7 @@ class Number(Parameter):
     def read(self, where: str, value: Any) -> float:
         """As it is."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
-            raise RecipeError(f"{where} is {value!r}; it must be a number from {self.least:g} to {self.most:g}")
+            raise RecipeError(f"{where} is {written(value)}; it must be a number from {self.least:g} to {self.most:g}")
         return float(value)
 
 
@@ -89,7 +104,7 @@ class Choice(Parameter):
     def read(self, where: str, value: Any) -> str:
         """As it is."""
         if value not in self.words:
-            raise RecipeError(f"{where} is {value!r}; it must be one of {', '.join(self.words)}")
+            raise RecipeError(f"{where} is {written(value)}; it must be one of {', '.join(self.words)}")
         return str(value)
 
 
@@ -99,7 +114,7 @@ def read_parameters(where: str, table: dict[str, Any], known: dict[str, Paramete
         if key not in known:
             close = difflib.get_close_matches(key, known, 1, 0.5)
             hint = f"; did you mean {close[0]}?" if close else f"; the keys are {', '.join(known)}"
-            raise RecipeError(f"{where} has the unknown key {key!r}{hint}")
+            raise RecipeError(f"{where} has the unknown key {written(key)}{hint}")
     values = {}
     for key, parameter in known.items():
         value = table.get(key, parameter.default)

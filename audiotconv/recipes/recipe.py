@@ -7,21 +7,27 @@ import functools
 import hashlib
 import json
 import os
+import re
+import stat
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
+from ..audio import MAX_RATE, shown
 from ..errors import AudiotconvError, ParameterError, RecipeError
 from ..stages import Chain
 from .kinds import KINDS
-from .quantities import Count, Parameter, read_parameters
+from .quantities import Count, Parameter, read_parameters, written
 
 __all__ = ["Recipe", "get_recipe", "list_recipes"]
 
 _HEAD_KEYS = ("name", "version", "description", "stage")
+
+_MOST_BYTES = 16_384  # of a recipe file: reading TOML can take a time that grows with the square of its length
+_MOST_NAME = 100
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -65,10 +71,16 @@ class Recipe:
         >>> chain.geometry.hop, chain.geometry.count(16000), len(chain.features)
         (160, 100, 64)
         """
-        if isinstance(sample_rate, bool) or not isinstance(sample_rate, Real) or not 1 <= sample_rate < 1e12:
-            raise ParameterError(f"the sample rate is {sample_rate!r}; it must be a whole number of Hz, at least 1")
-        if sample_rate != int(sample_rate):
-            raise ParameterError(f"the sample rate is {sample_rate!r}; it must be a whole number of Hz")
+        whole = (
+            isinstance(sample_rate, Real)
+            and not isinstance(sample_rate, bool)
+            and 1 <= sample_rate <= MAX_RATE
+            and sample_rate == int(sample_rate)
+        )
+        if not whole:
+            raise ParameterError(
+                f"the sample rate is {written(sample_rate)}; it must be a whole number of Hz from 1 to {MAX_RATE:,}"
+            )
         return _built(self, int(sample_rate))
 
     @staticmethod
@@ -80,13 +92,10 @@ class Recipe:
         RecipeError
             If the file cannot be read, is not TOML, or has unknown, missing or impossible values.
         """
-        try:
-            text = Path(path).read_text("utf-8")
-        except OSError as error:
-            raise RecipeError(f"the recipe file {path} cannot be read: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise RecipeError(f"the recipe file {path} is not UTF-8 text") from None
-        return _parsed(text, f"the recipe file {path}")
+        if not isinstance(path, str | os.PathLike):
+            raise ParameterError(f"the recipe is {written(path)}; it must be the path of a TOML file")
+        where = f"the recipe file {shown(path)}"
+        return _parsed(_text_of(path, where), where)
 
 
 @functools.lru_cache(maxsize=32)
@@ -100,19 +109,46 @@ def _built(recipe: Recipe, sample_rate: int) -> Chain:
     return Chain(built)
 
 
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _text_of(path: str | os.PathLike[str], where: str) -> str:
+    """A regular file's text; whatever else has the name (a pipe would wait for ever) is refused."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise RecipeError(f"{where} is not a regular file")
+            content = file.read(_MOST_BYTES + 1)
+    except RecipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise RecipeError(f"{where} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(content) > _MOST_BYTES:
+        raise RecipeError(f"{where} is longer than {_MOST_BYTES:,} bytes, which no recipe needs")
+    try:
+        return content.decode("utf-8").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise RecipeError(f"{where} is not UTF-8 text") from None
+
+
 def _parsed(text: str, where: str) -> Recipe:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise RecipeError(f"{where} is not TOML that can be read: its brackets are nested too deeply") from None
+    except ValueError as error:  # also an integer of thousands of digits
         raise RecipeError(f"{where} is not TOML: {error}") from None
     for key in table:
         if key not in _HEAD_KEYS:
-            raise RecipeError(f"{where} has the unknown key {key!r}; the keys are {', '.join(_HEAD_KEYS)}")
+            raise RecipeError(f"{where} has the unknown key {written(key)}; the keys are {', '.join(_HEAD_KEYS)}")
     name, description = table.get("name"), table.get("description", "")
-    if not isinstance(name, str) or not name.strip():
-        raise RecipeError(f"{where} has the name {name!r}; it must be a non-empty text")
-    if not isinstance(description, str):
-        raise RecipeError(f"{where} has the description {description!r}; it must be a text")
+    if not isinstance(name, str) or not 0 < len(name.strip()) <= _MOST_NAME or _CONTROL.search(name):
+        raise RecipeError(f"{where} has the name {written(name)}; it must be one line of 1 to {_MOST_NAME} characters")
+    if not isinstance(description, str) or _CONTROL.search(description.replace("\n", "").replace("\t", "")):
+        raise RecipeError(
+            f"{where} has the description {written(description)}; it must be a text without control characters"
+        )
     version = Count("the version").read(f"{where}: version", table.get("version"))
     entries = table.get("stage")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
@@ -120,8 +156,10 @@ def _parsed(text: str, where: str) -> Recipe:
     stages = []
     for number, entry in enumerate(entries, 1):
         kind = entry.get("kind")
-        if kind not in KINDS:
-            raise RecipeError(f"{where}, stage {number}: the kind is {kind!r}; it must be one of {', '.join(KINDS)}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise RecipeError(
+                f"{where}, stage {number}: the kind is {written(kind)}; it must be one of {', '.join(KINDS)}"
+            )
         if KINDS[kind].takes_samples != (number == 1):
             need = "takes samples and must come first" if KINDS[kind].takes_samples else "cannot come first"
             raise RecipeError(f"{where}, stage {number}: {kind} {need}")
@@ -170,11 +208,13 @@ def get_recipe(recipe: str | os.PathLike[str] | Recipe) -> Recipe:
     """
     if isinstance(recipe, Recipe):
         return recipe
-    if isinstance(recipe, os.PathLike) or str(recipe).endswith(".toml"):
+    if not isinstance(recipe, str | os.PathLike):
+        raise ParameterError(f"the recipe is {written(recipe)}; it must be a name, the path of a TOML file or a Recipe")
+    if isinstance(recipe, os.PathLike) or recipe.endswith(".toml"):
         return Recipe.from_toml(recipe)
     known = _shipped()
     if recipe not in known:
-        close = difflib.get_close_matches(str(recipe), known, 1, 0.5)
+        close = difflib.get_close_matches(recipe, known, 1, 0.5)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}, and TOML files (name.toml)"
-        raise RecipeError(f"there is no recipe {recipe!r}; {hint}")
+        raise RecipeError(f"there is no recipe {written(recipe)}; {hint}")
     return known[recipe]
