@@ -96,6 +96,56 @@ def test_each_band_peaks_at_its_centre(rate, spacing):
             assert far < 0.1 * gains.max() or centre + 6 * width > rate / 2 or width < rate / 800
 
 
+@pytest.mark.parametrize("rate", [8000, 16000, 44100])
+@pytest.mark.parametrize(
+    ("make", "bands", "fmin"),
+    [
+        (gammatone_bank, 64, 50.0),
+        (gammatone_bank, 100, 20.0),
+        (gabor_bank, 40, 60.0),
+        (gabor_bank, 80, 20.0),
+        (sinc_bank, 80, 30.0),
+        (sinc_bank, 5, 100.0),
+        (sinc_bank, 100, 2.0),
+    ],
+)
+def test_every_band_of_a_default_bank_is_where_it_says(make, bands, fmin, rate):
+    """The gain is greatest at the centre, and falls to both sides of it alike."""
+    bank = make(bands, sample_rate=rate, fmin=fmin, fmax=min(7800.0, 0.45 * rate))
+    n = 1 << (48 * bank.span).bit_length()
+    frequency = np.arange(n // 2) * rate / n
+    for taps, centre, width in zip(bank.taps, bank.centres, bank.bandwidths, strict=True):
+        gains = np.abs(np.fft.fft(taps, n)[: n // 2])
+        at_centre = np.interp(centre, frequency, gains)
+        assert gains.max() <= 1.01 * at_centre  # a pass band of a sinc filter is flat, but for ripples
+        low, high = frequency[gains > at_centre / 2][[0, -1]]
+        if centre > 1.5 * width:  # below, the filter meets its mirror image under 0 Hz
+            assert abs((low + high) / 2 - centre) < 0.02 * width
+            if make is not gammatone_bank:  # whose width is another one
+                assert abs(high - low - width) < 0.05 * width
+
+
+def test_the_span_of_sinc_filters():
+    """SincNet's 251 taps at 16 kHz hold bands as wide as their transition, 210 Hz; the narrowest of 80 has 23 Hz."""
+    bank = sinc_bank(80, sample_rate=16000)
+    narrowest = bank.bandwidths.min()
+    assert bank.span % 2 == 1
+    assert 3.3 * 16000 / bank.span <= narrowest < 3.3 * 16000 / (bank.span - 2)
+    assert sinc_bank(80, sample_rate=48000).span == pytest.approx(3 * bank.span, abs=6)
+    assert sinc_bank(80, sample_rate=16000, span=np.int64(251)).span == 251
+    published = sinc_bank(80, sample_rate=16000, span=251)
+    wide = published.bandwidths >= 3.3 * 16000 / 251
+    gains = np.abs(np.fft.rfft(published.taps, 1 << 14)).max(axis=1)
+    assert gains[wide].max() < 1.01 < gains.max()
+
+
+@pytest.mark.parametrize("order", [1, 2, 8, 20])
+def test_gammatones_of_every_order_are_finite(order):
+    for cut in (1e-12, 1e-3, 0.999999):
+        bank = gammatone_bank(8, sample_rate=768_000, order=order, cut=cut)
+        np.testing.assert_allclose(np.abs(np.diag(bank.response(bank.centres))), np.sqrt(2), rtol=1e-9)
+
+
 def test_gains_and_widths():
     bank = gammatone_bank(8, sample_rate=16000)
     np.testing.assert_allclose(np.abs(np.diag(bank.response(bank.centres))), np.sqrt(2), rtol=1e-12)
@@ -135,6 +185,13 @@ def test_mel_round_trip():
         (lambda: gammatone_bank(4, sample_rate=0), "sample rate is 0"),
         (lambda: gammatone_bank(4, sample_rate=16000, spacing="bark"), "spacing is 'bark'"),
         (lambda: gammatone_bank(4, sample_rate=16000, order=0), "order is 0"),
+        (lambda: gammatone_bank(4, sample_rate=16000, order=500), "order is 500; it must be an integer from 1 to 20"),
+        (lambda: gammatone_bank(4, sample_rate=16000, order=2.5), "order is 2.5"),
+        (lambda: gammatone_bank(4, sample_rate=16000, order=True), "order is True"),
+        (lambda: gammatone_bank(10**12, sample_rate=16000), "number of bands is 1000000000000"),
+        (lambda: gammatone_bank(10**6, sample_rate=16000), "1000000 filters, .* 10,000,000 taps"),
+        (lambda: gabor_bank(4, sample_rate=16000, fmin=100, fmax=100.00001), "4 filters, .* Hz wide"),
+        (lambda: gabor_bank(4, sample_rate=float("inf")), "sample rate is inf"),
         (lambda: gammatone_bank(4, sample_rate=16000, cut=0), "cut is 0"),
         (lambda: gammatone_bank(0, sample_rate=16000), "number of bands is 0"),
         (lambda: gammatone_bank(2.5, sample_rate=16000), "number of bands is 2.5"),
@@ -142,6 +199,10 @@ def test_mel_round_trip():
         (lambda: gabor_bank(4, sample_rate=16000, cut=1), "cut is 1"),
         (lambda: sinc_bank(0, sample_rate=16000), "number of bands is 0"),
         (lambda: sinc_bank(4, sample_rate=16000, span=4), "span is 4"),
+        (lambda: sinc_bank(4, sample_rate=16000, span=1), "span is 1"),
+        (lambda: sinc_bank(4, sample_rate=16000, span=251.0), "span is 251.0"),
+        (lambda: sinc_bank(4, sample_rate=16000, span=10**9 + 1), "4 filters, .* taps"),
+        (lambda: sinc_bank(4, sample_rate=16000, fmin=100, fmax=100.001), "4 filters, .* Hz wide"),
         (lambda: erb_space(100, 50, 3), "fmin is 100"),
         (lambda: FilterBank(np.zeros(3), np.zeros(3), np.zeros(3), 8000), "taps have the shape"),
         (lambda: FilterBank(np.full((1, 3), np.nan), np.zeros(1), np.zeros(1), 8000), "band 0"),

@@ -7,10 +7,13 @@ import math
 import numpy as np
 
 from ..errors import ParameterError
+from ..geometry import integer
 from .bank import FilterBank, check_band_limits, check_size
 from .scales import erb_bandwidth, erb_space, mel_space
 
 __all__ = ["gammatone_bank"]
+
+_MOST_ORDER = 20  # powers of times as short as one sample stay far above the smallest number
 
 
 def gammatone_bank(
@@ -39,7 +42,7 @@ def gammatone_bank(
         In Hz. With "erb" spacing the highest centre frequency lies one step below fmax.
     spacing : "erb" or "mel"
     order : int
-        4 fits human hearing.
+        4 fits human hearing; at most 20.
     cut : float
         Between 0 and 1.
 
@@ -67,8 +70,8 @@ def gammatone_bank(
     check_band_limits(fmin, fmax, sample_rate)
     if spacing not in ("erb", "mel"):
         raise ParameterError(f'spacing is {spacing!r}; it must be "erb" or "mel"')
-    if order < 1:
-        raise ParameterError(f"order is {order}; it must be at least 1")
+    if not 1 <= integer("order", order) <= _MOST_ORDER:
+        raise ParameterError(f"order is {order}; it must be an integer from 1 to {_MOST_ORDER}")
     if not 0.0 < cut < 1.0:
         raise ParameterError(f"cut is {cut}; it must lie between 0 and 1")
     centres = erb_space(fmin, fmax, bands) if spacing == "erb" else mel_space(fmin, fmax, bands)

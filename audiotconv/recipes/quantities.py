@@ -17,7 +17,7 @@ _UNITS = {
     "time": {"s": 0, "ms": -3, "us": -6},
     "frequency": {"Hz": 0, "kHz": 3},
 }
-_WRITTEN = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]*)\s*", re.ASCII)
+_WRITTEN = re.compile(r"\s*([-+]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([-+]?\d{1,3}))?\s*([A-Za-z]+)\s*", re.ASCII)
 
 # The longest time is an hour: counts of samples stay small enough to work with at every sample rate.
 _MOST = {"time": (3600.0, "s"), "frequency": (1e9, "Hz")}
