@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 
+import numpy as np
 import pytest
 
 import audiotconv as atc
@@ -77,6 +78,19 @@ def test_own_recipe(write):
         recipe.version = 3
 
 
+def test_sinc_filters_are_as_long_as_asked_or_needed(write):
+    from audiotconv.filters import sinc_bank
+
+    base = atc.get_recipe(write(GOOD))
+    bank = base.build(8000).stages[0].bank
+    np.testing.assert_array_equal(bank.taps, sinc_bank(5, sample_rate=8000, fmin=100, fmax=3500).taps)
+    published = atc.get_recipe(write(GOOD.replace("bands = 5", 'bands = 5\nlength = "15.69 ms"')))
+    assert [published.build(rate).stages[0].bank.span for rate in (8000, 16000, 48000)] == [125, 251, 753]
+    assert published.hash != base.hash
+    assert dict(published.stages[0][1])["length"] == 0.01569
+    assert "length" not in dict(base.stages[0][1])
+
+
 def test_the_hash_is_of_what_counts(write):
     base = atc.get_recipe(write(GOOD)).hash
     assert atc.get_recipe(write(GOOD.replace('"mine"', '"yours"').replace("a few", "five"))).hash == base
@@ -117,6 +131,8 @@ def test_one_quantity_has_one_hash_however_it_is_written(write, old, ways):
         ('"20 ms"', '"-20 ms"', ["window is '-20 ms'", "above zero"]),
         ('"100 Hz"', '"100 ms"', ["fmin is '100 ms'", "frequency"]),
         ('"100 Hz"', '"1e999 Hz"', ["fmin is '1e999 Hz'"]),
+        ('"sinc"', '"gabor"\nlength = "20 ms"', ["length is for sinc filters", "gabor"]),
+        ("bands = 5", "bands = 5\nlength = 251", ["length is 251", "time"]),
         ('"sinc"', '"mel"', ["filters is 'mel'", "gammatone, gabor, sinc"]),
         ('unit = "dB"', "floor = 0.0", ["floor is 0.0"]),
         ('unit = "dB"', 'floor = "0"', ["floor is '0'"]),
@@ -139,6 +155,8 @@ def test_one_quantity_has_one_hash_however_it_is_written(write, old, ways):
         ("bands = 5", f"{'b' * 5000} = 1", ["unknown key 'bbb", "..."]),
         ("bands = 5", "bands = 1979-05-27", ["bands is datetime.date"]),
         ('"20 ms"', f'"{"9" * 5000} ms"', ["window is '999", "..."]),
+        ('"20 ms"', f'"{"9" * 15000}!"', ["window is '999", "number and"]),
+        ('"20 ms"', f'"1{" " * 15000}!"', ["window is '1  ", "number and"]),
         ('"20 ms"', '"2 h"', ["window is '2 h'"]),
         ('"20 ms"', '"3601 s"', ["window is '3601 s'", "at most 3600 s"]),
         ('"20 ms"', '"1e300 s"', ["window is '1e300 s'", "at most 3600 s"]),
@@ -231,6 +249,13 @@ def test_no_such_recipe(tmp_path):
     [
         ('"100 Hz"', '"100 Hz"', 150, "bands reach up to 67.5 Hz"),
         ('"0.005 s"', '"5 us"', 8000, "less than one sample"),
+        (
+            "bands = 5",
+            'bands = 5\nlength = "0.1 ms"',
+            8000,
+            "length of 0.1 ms is 1 sample at 8000 Hz; it must be at least 3",
+        ),
+        ("bands = 5", 'bands = 5\nlength = "3600 s"', 8000, "taps"),
     ],
 )
 def test_recipes_that_do_not_fit_a_rate(write, old, new, rate, word):
@@ -249,7 +274,7 @@ def test_the_longest_hop_finds_its_stride_soon(write):
     assert stage.hop % stage.stride == 0 < stage.stride <= 3000 * 1_999_993
 
 
-@pytest.mark.parametrize("filters", ["gabor", "gammatone"])
+@pytest.mark.parametrize("filters", ["gabor", "sinc", "gammatone"])
 @pytest.mark.parametrize(
     ("bands", "fmin", "fmax", "rate"),
     [
@@ -277,7 +302,5 @@ def test_impossible_rates(rate):
 
 
 def test_rates_of_every_integer_kind():
-    import numpy as np
-
     recipe = atc.get_recipe("gabor-40")
     assert recipe.build(np.int64(8000)) is recipe.build(8000.0) is recipe.build(8000)

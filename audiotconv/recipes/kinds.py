@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,6 +53,8 @@ class StageKind:
 
 
 def _check_bank_energy(values: dict[str, Any]) -> None:
+    if "length" in values and values["filters"] != "sinc":
+        raise RecipeError(f"length is for sinc filters; {values['filters']} filters are as long as their bands need")
     if values["fmin"] >= values["fmax"]:
         raise RecipeError(f"fmin is {values['fmin']:g} Hz and fmax {values['fmax']:g} Hz; fmin must be the lower one")
     if values["window"] < values["hop"]:
@@ -73,7 +76,17 @@ def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
             f"at a sample rate of {sample_rate} Hz bands reach up to {_HIGHEST * sample_rate:g} Hz, "
             f"and fmin is {fmin:g} Hz"
         )
-    return _DESIGNS[values["filters"]](values["bands"], sample_rate=sample_rate, fmin=fmin, fmax=fmax)
+    design = functools.partial(
+        _DESIGNS[values["filters"]], values["bands"], sample_rate=sample_rate, fmin=fmin, fmax=fmax
+    )
+    if "length" not in values:
+        return design()
+    span = 2 * int(values["length"] * sample_rate / 2) + 1
+    if span < 3:
+        raise RecipeError(
+            f"a length of {values['length'] * 1e3:g} ms is {span} sample at {sample_rate} Hz; it must be at least 3"
+        )
+    return design(span=span)
 
 
 def _bank_energy(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:
@@ -106,6 +119,9 @@ KINDS = {
             "bands": Count("how many filters", least=1, most=10_000),
             "fmin": Quantity("the lowest frequency", kind="frequency"),
             "fmax": Quantity("the highest frequency, or 0.45 times the sample rate if that is lower", kind="frequency"),
+            "length": Quantity(
+                "the length of sinc filters; by default what the narrowest needs", optional=True, kind="time"
+            ),
             "window": Quantity("the length of the average", kind="time"),
             "hop": Quantity("the time from one frame to the next", kind="time"),
             "stride": Quantity("filter outputs are computed at least this often", default="1 us", kind="time"),

@@ -36,10 +36,11 @@ def written(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One key of a recipe's stage. `default` None means that it must be given."""
+    """One key of a recipe's stage. `default` None means that it must be given, unless it is optional."""
 
     meaning: str
     default: Any = None
+    optional: bool = False
 
     def read(self, where: str, value: Any) -> Any:
         """The value in base units; RecipeError with one sentence that begins with `where` if it cannot be."""
@@ -109,7 +110,10 @@ class Choice(Parameter):
 
 
 def read_parameters(where: str, table: dict[str, Any], known: dict[str, Parameter]) -> dict[str, Any]:
-    """Every known parameter's value, from the table or its default; RecipeError for unknown and missing keys."""
+    """Every known parameter's value, from the table or its default; RecipeError for unknown and missing keys.
+
+    Optional parameters that are not in the table are left out: that they exist changes no recipe's hash.
+    """
     for key in table:
         if key not in known:
             close = difflib.get_close_matches(key, known, 1, 0.5)
@@ -118,6 +122,8 @@ def read_parameters(where: str, table: dict[str, Any], known: dict[str, Paramete
     values = {}
     for key, parameter in known.items():
         value = table.get(key, parameter.default)
+        if value is None and parameter.optional:
+            continue
         if value is None:
             raise RecipeError(f"{where} lacks the key {key!r}: {parameter.meaning}")
         values[key] = parameter.read(f"{where} {key}", value)
