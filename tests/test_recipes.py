@@ -5,9 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+import tomllib
+from importlib import resources
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import audiotconv as atc
 from audiotconv.errors import ParameterError, RecipeError
@@ -304,3 +308,82 @@ def test_impossible_rates(rate):
 def test_rates_of_every_integer_kind():
     recipe = atc.get_recipe("gabor-40")
     assert recipe.build(np.int64(8000)) is recipe.build(8000.0) is recipe.build(8000)
+
+
+SHIPPED = {
+    name: resources.files("audiotconv.recipes").joinpath(f"{name}.toml").read_text("utf-8")
+    for name in ("gabor-40", "gammatone-64")
+}
+# Where a value stands in the shipped recipes: at the head, or in one of the two stages.
+PLACES = [(None, key) for key in ("name", "version", "description", "stage")] + [
+    (stage, key)
+    for stage, keys in enumerate(("kind filters bands fmin fmax window hop stride length", "kind floor unit"))
+    for key in keys.split()
+]
+NUMBERS = st.one_of(
+    st.integers(-(2**80), 2**80),
+    st.integers(-3, 300),
+    st.floats(),
+    st.integers(0, 400).map(lambda power: 10**power),
+)
+QUANTITIES = st.builds(
+    "{}{}{}".format, NUMBERS, st.sampled_from(["", " "]), st.sampled_from(["s", "ms", "us", "Hz", "kHz", "", "h"])
+)
+WORDS = st.sampled_from(["sinc", "gabor", "gammatone", "log", "bank-energy", "dB", "log10", "natural", ""])
+VALUES = st.recursive(
+    st.one_of(NUMBERS, QUANTITIES, WORDS, st.booleans(), st.dates(), st.text(max_size=30)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+def as_toml(value):
+    """A value as TOML, in one line."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{as_toml(key)} = {as_toml(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(as_toml, value)) + "]"
+    if isinstance(value, str):
+        return '"' + "".join(f"\\U{ord(c):08x}" for c in value) + '"'
+    return str(value).lower() if isinstance(value, bool | float) else str(value)
+
+
+def recipe_or_error(write, text, rate=8000):
+    """What a text may be: a recipe that fits or does not fit the rate, or no recipe."""
+    started = time.perf_counter()
+    try:
+        recipe = atc.get_recipe(write(text))
+        assert len(recipe.hash) == 16
+        assert recipe.build(rate).geometry.hop >= 1
+    except (RecipeError, ParameterError) as error:
+        assert "\n" not in str(error)
+        assert len(str(error)) < 600
+    assert time.perf_counter() - started < 20
+
+
+@given(st.sampled_from(sorted(SHIPPED)), st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
+@example("gabor-40", [((0, "fmin"), "0.0001 Hz"), ((0, "fmax"), "0.0002 Hz")])
+@example("gabor-40", [((0, "filters"), "sinc"), ((0, "bands"), 10_000), ((0, "length"), "125 us")])
+@example("gammatone-64", [((0, "bands"), 10_000)])
+@example("gammatone-64", [((0, "window"), "3600 s"), ((0, "hop"), "3600 s"), ((0, "stride"), "3600 s")])
+def test_any_values_give_a_recipe_or_a_sentence(write, name, changes):
+    table = tomllib.loads(SHIPPED[name])
+    for (stage, key), value in changes:
+        target = table if stage is None or not isinstance(table["stage"], list) else table["stage"]
+        if isinstance(target, list):
+            target = target[stage] if stage < len(target) and isinstance(target[stage], dict) else table
+        target[key] = value
+    recipe_or_error(write, "\n".join(f"{key} = {as_toml(value)}" for key, value in table.items()))
+
+
+@given(st.sampled_from(sorted(SHIPPED)), st.data())
+def test_any_text_gives_a_recipe_or_a_sentence(write, name, data):
+    text = SHIPPED[name]
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        stop = data.draw(st.integers(start, min(len(text), start + 20)))
+        piece = data.draw(
+            st.one_of(st.text(max_size=8), st.sampled_from(["9", "0", "[", "]", '"', "=", ".", "\n", "e"]))
+        )
+        text = text[:start] + piece * data.draw(st.sampled_from([1, 1, 1, 2, 1000])) + text[stop:]
+    recipe_or_error(write, text.encode("utf-8", "surrogatepass"))
