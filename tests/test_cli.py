@@ -141,6 +141,41 @@ def test_recipes(run):
     assert json.loads(text)["features"] == 40
 
 
+MARKUP = "[red]x[/nope] :smile: [bold]"
+
+
+def test_text_of_a_recipe_is_no_markup(run, monkeypatch, tmp_path):
+    text = SMALL.read_text()
+    (tmp_path / "mine.toml").write_text(
+        text.replace('name = "small"', f'name = "{MARKUP}"').replace("three short filters", MARKUP)
+    )
+    code, out, error = run("recipes", tmp_path / "mine.toml")
+    assert (code, error) == (0, "")
+    assert out.count(MARKUP) == 2
+    own = atc.get_recipe(tmp_path / "mine.toml")
+    monkeypatch.setattr("audiotconv.recipes.list_recipes", lambda: [own])
+    code, out, _ = run("recipes")
+    assert code == 0
+    assert out.count("[red]x[/nope] :smile: [bold]") == 2
+
+
+def test_names_of_files_are_no_markup(run, tmp_path):
+    top = tmp_path / "in [red]"
+    top.mkdir()
+    write(top / "a [bold].wav", n=N)
+    (top / ":smile: [nope].wav").write_bytes(b"no sound")
+    (top / "cut [i].wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    code, out, error = run("extract", top, "-o", tmp_path / "out [red]", "--recipe", SMALL)
+    assert code == 1
+    assert "out [red]" in out
+    assert ":smile: [nope].wav is not a sound file" in error
+    assert "cut [i].wav is truncated" in error
+    for wrong in (["recipes", MARKUP], ["extract", top, "-o", tmp_path / "o", "--format", MARKUP], [MARKUP]):
+        code, _, error = run(*wrong)
+        assert code == 2
+        assert MARKUP in error
+
+
 def test_version_and_help(run):
     assert run("--version")[1].strip() == f"audiotconv {atc.__version__}"
     for command in (

@@ -61,7 +61,7 @@ def recipes(
         values = ", ".join(
             f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}" for key, value in stage.items()
         )
-        console.print(f"  stage {number}: {kind} ({values})", markup=False)
+        console.print(f"  stage {number}: {kind} ({values})")
     console.print("  (times in s, frequencies in Hz)")
     console.print(
         f"\nat {sample_rate} Hz: {row['features']} features; a frame every {row['hop']} samples, which sees "

@@ -72,10 +72,13 @@ def _fail(message: str, code: int) -> None:
 
 
 def console_for(stderr: bool = False) -> Console:
-    """A console as wide as the terminal, or wide enough for tables where there is none."""
+    """A console as wide as the terminal, or wide enough for tables where there is none.
+
+    It prints text as it is: what stands in brackets or between colons in a recipe or a file's name is no markup.
+    """
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False)
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = 140
     return console
