@@ -52,7 +52,18 @@ def test_silence_is_the_floor_and_part_of_the_frames():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "message"), [({"floor": 0.0}, "floor is 0.0"), ({"unit": "bel"}, "unit is 'bel'")]
+    ("parameters", "message"),
+    [
+        ({"floor": 0.0}, "floor is 0.0"),
+        ({"floor": -1e-10}, "floor is -1e-10"),
+        ({"floor": float("nan")}, "floor is nan"),
+        ({"floor": float("inf")}, "floor is inf"),
+        ({"floor": True}, "floor is True"),
+        ({"floor": "1e-10"}, "floor is '1e-10'"),
+        ({"floor": None}, "floor is None"),
+        ({"unit": "bel"}, "unit is 'bel'"),
+        ({"unit": ["dB"]}, r"unit is \['dB'\]"),
+    ],
 )
 def test_impossible_parameters(parameters, message):
     with pytest.raises(ParameterError, match=message):

@@ -69,6 +69,14 @@ def test_25_and_10_ms_at_any_rate(name, rate):
     assert times[0] == pytest.approx(0.005, abs=0.0003)
 
 
+@pytest.mark.parametrize(("rate", "hop"), [(11025, 110), (22050, 220)])
+def test_a_hop_of_10_ms_that_is_no_whole_number_of_samples(rate, hop):
+    geometry = atc.get_recipe("gabor-40").build(rate).geometry
+    assert geometry.hop == hop
+    times = geometry.times(100 * rate, rate)
+    np.testing.assert_allclose(times, times[0] + np.arange(len(times)) * hop / rate, rtol=1e-14)
+
+
 def test_own_recipe(write):
     recipe = atc.get_recipe(write(GOOD))
     assert (recipe.name, recipe.version, recipe.description) == ("mine", 2, "a few bands")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class Log(Stage):
     features : tuple of str
         The input's feature names.
     floor : float
-        Above 1e-37, so that the logarithm of silence is finite.
+        At least 1e-37, so that the logarithm of silence is finite.
     unit : "natural", "log10" or "dB" (ten times log10)
 
     Raises
@@ -45,9 +46,11 @@ class Log(Stage):
     """
 
     def __init__(self, features: tuple[str, ...], *, floor: float = 1e-10, unit: str = "natural") -> None:
-        if not 1e-37 <= floor < 3e38:
-            raise ParameterError(f"the logarithm's floor is {floor}; it must be at least 1e-37 (and finite)")
-        if unit not in LOG_UNITS:
+        if not _is_real(floor) or not 1e-37 <= floor < 3e38:
+            raise ParameterError(
+                f"the logarithm's floor is {floor!r}; it must be a number of at least 1e-37, below 3e38"
+            )
+        if not isinstance(unit, str) or unit not in LOG_UNITS:
             raise ParameterError(f"the logarithm's unit is {unit!r}; it must be one of {', '.join(LOG_UNITS)}")
         self.features = features
         self.geometry = Geometry()
@@ -61,3 +64,7 @@ class Log(Stage):
         out = np.empty_like(x)
         kernels.log_floor(x.reshape(-1), self.floor, self._factor, out.reshape(-1), threads=threads)
         return out
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
