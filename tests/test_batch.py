@@ -15,6 +15,7 @@ from sounds import wav_bytes, write
 
 import audiotconv as atc
 from audiotconv.batch import sinks, store
+from audiotconv.batch.manifest import MANIFEST
 from audiotconv.batch.npy import NpyWriter
 from audiotconv.batch.plan import plan
 from audiotconv.errors import AudioFileError, ParameterError, RecipeError, StoreError
@@ -40,10 +41,11 @@ def folder(tmp_path):
 
 
 def contents(target):
+    """The run's files, without their folder's name and the manifest."""
     return {
-        path.relative_to(target).as_posix(): path.read_bytes()
+        path.relative_to(target).as_posix().partition("/")[2]: path.read_bytes()
         for path in sorted(target.rglob("*"))
-        if path.is_file() and path.name != store.MANIFEST
+        if path.is_file() and MANIFEST not in path.name
     }
 
 
@@ -88,8 +90,9 @@ def test_the_store_does_not_depend_on_the_workers(folder, tmp_path, form):
 def test_parquet_for_others(folder, tmp_path):
     out = tmp_path / "out"
     atc.extract_folder(folder, out, RECIPE, channels="mono")
-    table = pq.read_table(out / "features-00000.parquet")
+    table = pq.read_table(out / "run-1" / "features-00000.parquet")
     assert table.column_names == store.SCHEMA.names
+    assert pq.read_table(out / "run-1").num_rows == table.num_rows  # the whole folder, as pandas and others do
     row = table.to_pylist()[1]
     assert row["key"] == "cats/b.flac"
     assert row["recipe"] == "small"
@@ -114,7 +117,7 @@ def test_long_recordings_are_written_as_they_come(folder, tmp_path, form, monkey
         np.testing.assert_array_equal(row.values, atc.extract(folder / row.key, RECIPE).values)
         assert row.duration == pytest.approx(soundfile.info(str(folder / row.key)).duration)
     if form == "parquet":
-        rows = pq.read_table(out / "features-00002.parquet").to_pylist()
+        rows = pq.read_table(out / "run-1" / "features-00002.parquet").to_pylist()
         assert [row["key"] for row in rows] == ["cats/long.wav"] * len(rows)
         assert len(rows) > 10
         assert [row["part"] for row in rows] == list(range(len(rows)))
@@ -154,7 +157,7 @@ def test_a_second_run_replaces_the_first(folder, tmp_path):
     assert atc.load(out).keys == ["cats/b.flac", "dogs/big/c.WAV"]
     atc.extract_folder(folder / "dogs", out, RECIPE)
     assert sorted(contents(out)) == ["features-00000.parquet"]
-    assert not (out / "cats").exists()
+    assert sorted(os.listdir(out)) == [MANIFEST, "run-3"]
 
 
 def test_a_run_that_fails_leaves_the_store_as_it_was(folder, tmp_path, monkeypatch):
@@ -165,14 +168,14 @@ def test_a_run_that_fails_leaves_the_store_as_it_was(folder, tmp_path, monkeypat
     def full(*args, **options):
         raise OSError(28, "No space left on device")
 
-    for place in ("audiotconv.batch.store.pq.ParquetWriter.write_table", "audiotconv.batch.store.os.fsync"):
+    for place in ("audiotconv.batch.store.pq.ParquetWriter.write_table", "os.fsync"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
             with pytest.raises(StoreError, match="No space left on device"):
                 atc.extract_folder(folder, out, RECIPE)
         assert contents(out) == before
     with monkeypatch.context() as patch:
-        patch.setattr("audiotconv.batch.npy.os.fsync", full)
+        patch.setattr("os.fsync", full)
         with pytest.raises(StoreError, match="No space left on device"):
             atc.extract_folder(folder, out, RECIPE, format="npy")
     assert contents(out) == before
@@ -230,7 +233,7 @@ def test_what_is_not_a_store_is_not_touched(folder, tmp_path):
     ],
 )
 def test_damaged_manifests(tmp_path, content, message):
-    (tmp_path / store.MANIFEST).write_text(content)
+    (tmp_path / MANIFEST).write_text(content)
     with pytest.raises(StoreError, match=message):
         atc.load(tmp_path)
 
@@ -238,7 +241,7 @@ def test_damaged_manifests(tmp_path, content, message):
 def test_damaged_shards(folder, tmp_path):
     out = tmp_path / "out"
     atc.extract_folder(folder, out, RECIPE)
-    (out / "features-00000.parquet").write_bytes(b"PAR1 but no more")
+    (out / "run-1" / "features-00000.parquet").write_bytes(b"PAR1 but no more")
     with pytest.raises(StoreError, match="cannot be read"):
         atc.load(out)
 

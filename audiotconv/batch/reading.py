@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ..errors import StoreError
-from .store import read_manifest
+from .manifest import read_manifest
 
 __all__ = ["FeatureStore", "StoredFeatures", "load"]
 
@@ -59,20 +60,28 @@ class FeatureStore:
         self.format: str = manifest["format"]
         self.recipe: dict[str, Any] = manifest["recipe"]
         self.failures: list[dict[str, str]] = manifest["failures"]
+        self._folder = self.target / manifest["folder"]
         self._rows: dict[str, _Row] = {}
         # One attribute, so that a thread sees a group and its values together.
         self._held: tuple[str, int, Any] = ("", -1, None)
-        try:
+        with self._reading():
             for name in manifest["files"]:
                 if name.endswith(".parquet"):
                     self._index(name)
-        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
-            raise StoreError(f"{self.target} cannot be read: {error}") from None
         self.keys = sorted(self._rows)
         self.labels: list[str | None] = [self._rows[key].meta["label"] for key in self.keys]
 
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+            raise StoreError(
+                f"{self.target} cannot be read: it is damaged, or was replaced after it was opened ({error})"
+            ) from None
+
     def _index(self, name: str) -> None:
-        with pq.ParquetFile(self.target / name) as file:
+        with pq.ParquetFile(self._folder / name) as file:
             columns = [column for column in file.schema_arrow.names if column != "values"]
             for group in range(file.num_row_groups):
                 for number, meta in enumerate(file.read_row_group(group, columns=columns).to_pylist()):
@@ -89,17 +98,18 @@ class FeatureStore:
     def __getitem__(self, which: int | str) -> StoredFeatures:
         key = self.keys[which] if isinstance(which, int) else which
         row = self._rows[key]
-        if self.format == "npy":
-            values = np.load(self.target / row.meta["file"])
-        else:
-            values = np.concatenate([self._part(*place) for place in row.places], axis=2)
+        with self._reading():
+            if self.format == "npy":
+                values = np.load(self._folder / row.meta["file"])
+            else:
+                values = np.concatenate([self._part(*place) for place in row.places], axis=2)
         names = ("key", "path", "label", "sample_rate")
         return StoredFeatures(**{name: row.meta[name] for name in names}, duration=row.duration, values=values)
 
     def _part(self, name: str, group: int, number: int) -> NDArray[np.float32]:
         held = self._held
         if held[:2] != (name, group):  # neighbouring rows are usually read one after the other
-            with pq.ParquetFile(self.target / name) as file:
+            with pq.ParquetFile(self._folder / name) as file:
                 held = self._held = (name, group, file.read_row_group(group, columns=["shape", "values"]))
         shape = held[2]["shape"][number].as_py()
         values = held[2]["values"][number].values.to_numpy(zero_copy_only=False)

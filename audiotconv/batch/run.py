@@ -21,9 +21,10 @@ from ..extraction import CHANNELS, feature_blocks
 from ..kernels.compile import available_threads
 from ..recipes import Recipe, get_recipe
 from ..stages.checks import integer_at_least
+from .folder import RunFolder
+from .manifest import FORMATS
 from .plan import Item, plan, text
 from .sinks import Kept, NpySink, ParquetSink, Recording, Sink
-from .store import FORMATS, RunFolder
 
 __all__ = ["Failure", "FolderReport", "Progress", "extract_folder"]
 
@@ -135,7 +136,8 @@ def extract_folder(
     source : path or sequence of paths
         Files, and folders that are searched with their subfolders.
     target : path
-        The store's folder: new, empty, or a store, which is replaced when the run has finished.
+        The store's folder: new, empty, or a store, which is replaced as a whole when the run has finished. The
+        run's files are in a subfolder, `run-1` or a higher number, that `audiotconv.json` names.
     recipe : str, path or Recipe
         As in `extract`.
     workers : int, optional
@@ -162,7 +164,7 @@ def extract_folder(
     AudioFileError, AudioError
         If an input does not exist, or there is no recording at all.
     StoreError
-        If the target cannot be written; an earlier store is still there.
+        If the target cannot be written, or another run is writing into it; an earlier store is still there.
     RecipeError, ParameterError
         If the recipe or a parameter is wrong.
 
@@ -195,7 +197,7 @@ def extract_folder(
     done = frames = 0
     seconds = 0.0
     try:
-        sink: Sink = ParquetSink(folder.path) if format == "parquet" else NpySink(folder.path)
+        sink: Sink = ParquetSink(folder) if format == "parquet" else NpySink(folder)
         with (
             ThreadPoolExecutor(min(workers, len(items)), "audiotconv") as pool,
             contextlib.closing(_in_order(pool, workers, items, settings, sink, state, progress)) as outcomes,

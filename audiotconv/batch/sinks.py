@@ -16,7 +16,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..audio import shown
 from ..errors import StoreError
+from .folder import RunFolder
 from .npy import NpyWriter
 from .plan import Item, text
 from .store import ROW_VALUES, Part, ShardWriter, write_index
@@ -83,20 +85,20 @@ class Sink(Protocol):
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(folder: RunFolder) -> Iterator[None]:
     """System errors while writing are the store's, and end the run; they are not the recording's."""
     try:
         yield
     except StoreError:
         raise
     except OSError as error:
-        raise StoreError(f"{path.parent} cannot be written: {error.strerror or error}") from None
+        raise StoreError(f"{shown(folder.target)} cannot be written: {error.strerror or error}") from None
 
 
 class ParquetSink:
     """Rows in Parquet shards. A recording that is too long for one row gets a shard of its own, written as it comes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._count = 0
         self._shard: ShardWriter | None = None
@@ -113,9 +115,9 @@ class ParquetSink:
 
     def _keep_long(self, recording: Recording, rows: Iterable[NDArray[np.float32]], length: Length) -> Kept:
         """Write its file."""
-        path = self._folder / f"long-{os.urandom(8).hex()}.tmp"
+        path = self._folder.scratch / f"{os.urandom(8).hex()}.parquet"
         parts: list[Part] = []
-        with _writing(path):
+        with _writing(self._folder):
             writer = ShardWriter(path)
         try:
             first = 0
@@ -123,13 +125,13 @@ class ParquetSink:
             for row in rows:  # one row late, as the last one knows the recording's length
                 if held is not None:
                     parts.append(recording.part(len(parts), first, held.shape[2], None))
-                    with _writing(path):
+                    with _writing(self._folder):
                         writer.add(parts[-1], held)
                     first += held.shape[2]
                 held = row
             last = np.empty((*recording.rows, 0), np.float32) if held is None else held
             parts.append(recording.part(len(parts), first, last.shape[2], length()))
-            with _writing(path):
+            with _writing(self._folder):
                 writer.add(parts[-1], last)
                 writer.close()
         except BaseException:
@@ -141,7 +143,7 @@ class ParquetSink:
 
     def take(self, kept: Kept) -> None:
         """Append to the current shard, or give a shard of its own its number."""
-        with _writing(self._folder / "x"):
+        with _writing(self._folder):
             if kept.file is not None:
                 self._close_shard()
                 os.replace(kept.file, self._next())
@@ -155,7 +157,7 @@ class ParquetSink:
 
     def _next(self) -> Path:
         self._count += 1
-        return self._folder / f"features-{self._count - 1:05d}.parquet"
+        return self._folder.files / f"features-{self._count - 1:05d}.parquet"
 
     def _close_shard(self) -> None:
         if self._shard is not None:
@@ -164,46 +166,48 @@ class ParquetSink:
 
     def close(self) -> None:
         """Close the current shard."""
-        with _writing(self._folder / "x"):
+        with _writing(self._folder):
             self._close_shard()
 
 
 class NpySink:
     """One .npy file per recording, in the inputs' tree, and `index.parquet` with the rows' other columns."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._parts: list[Part] = []
         self._files: list[str] = []
 
     def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
         """Write its file."""
-        path = self._folder / (recording.item.key + ".npy")
-        with _writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        path = self._folder.scratch / f"{os.urandom(8).hex()}.npy"
+        place = self._folder.files / (recording.item.key + ".npy")
+        with _writing(self._folder):
             writer = NpyWriter(path, recording.rows, recording.expected or 0)
         try:
             for block in blocks:
-                with _writing(path):
+                with _writing(self._folder):
                     writer.add(block)
-            with _writing(path):
+            with _writing(self._folder):
                 writer.close()
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, place)
         except BaseException:
             writer.abandon()
             path.unlink(missing_ok=True)
             raise
-        return Kept([recording.part(0, 0, writer.frames, length())], file=path)
+        return Kept([recording.part(0, 0, writer.frames, length())], file=place)
 
     def take(self, kept: Kept) -> None:
         """Note its row."""
         assert kept.file is not None
         self._parts += kept.parts
-        self._files.append(kept.file.relative_to(self._folder).as_posix())
+        self._files.append(kept.file.relative_to(self._folder.files).as_posix())
 
     def close(self) -> None:
         """Write the index."""
-        index = self._folder / "index.parquet"
-        with _writing(index):
+        index = self._folder.files / "index.parquet"
+        with _writing(self._folder):
             write_index(index, self._parts, self._files)
 
 

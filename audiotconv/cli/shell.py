@@ -117,9 +117,9 @@ def announced_compilation(console: Console) -> Iterator[None]:
 
 @contextlib.contextmanager
 def stoppable(state: str) -> Iterator[None]:
-    """Ctrl-C ends the command with one line that says how things stand."""
+    """Ctrl-C ends the command with one line that says how things stand: as the interrupt knows, or `state`."""
     try:
         yield
-    except KeyboardInterrupt:
-        typer.echo(f"audiotconv: stopped; {state}", err=True)
+    except KeyboardInterrupt as stop:
+        typer.echo(f"audiotconv: stopped; {str(stop) or state}", err=True)
         raise typer.Exit(STOPPED) from None
