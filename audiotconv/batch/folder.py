@@ -22,14 +22,14 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..audio import shown
 from ..errors import ParameterError, StoreError
 from ..recipes import Recipe
 from .manifest import COPY, MANIFEST, manifest_of, parse, read_manifest, run_number
 
-__all__ = ["RunFolder", "sync"]
+__all__ = ["RunFolder", "finish"]
 
 _HIDDEN = ".audiotconv-"
 
@@ -95,8 +95,9 @@ class RunFolder:
             manifest = json.dumps(manifest_of(recipe, form, summary, folder, files), indent=1)
             draft = self.scratch / MANIFEST
             for path in (self.files / COPY, draft):
-                path.write_text(manifest, "utf-8")
-                sync(path)
+                with open(path, "wb") as file:
+                    file.write(manifest.encode())
+                    finish(file)
             for place, _, _ in os.walk(self.files):
                 _sync_folder(Path(place))
             self._own += [folder, *self._store()]
@@ -214,19 +215,19 @@ def _uninterrupted(state: str) -> Iterator[None]:
             raise KeyboardInterrupt(state) from None
 
 
-def sync(path: Path) -> None:
+def finish(file: IO[bytes]) -> None:
     """Wait until the file's content is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _sync_folder(path: Path) -> None:
     """Wait until the folder's names are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        sync(path)
+        os.fsync(descriptor)
     except OSError as error:
         if error.errno != errno.EINVAL:  # some file systems cannot
             raise
+    finally:
+        os.close(descriptor)

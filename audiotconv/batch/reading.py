@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ..audio import shown
 from ..errors import StoreError
 from .manifest import read_manifest
 
@@ -61,6 +62,7 @@ class FeatureStore:
         self.recipe: dict[str, Any] = manifest["recipe"]
         self.failures: list[dict[str, str]] = manifest["failures"]
         self._folder = self.target / manifest["folder"]
+        self._files = frozenset(manifest["files"])
         self._rows: dict[str, _Row] = {}
         # One attribute, so that a thread sees a group and its values together.
         self._held: tuple[str, int, Any] = ("", -1, None)
@@ -75,13 +77,20 @@ class FeatureStore:
     def _reading(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+        except Exception as error:  # decoders of damaged files raise whatever they stumble on
             raise StoreError(
-                f"{self.target} cannot be read: it is damaged, or was replaced after it was opened ({error})"
+                f"{shown(self.target)} cannot be read: it is damaged, or was replaced after it was opened "
+                f"({str(error) or type(error).__name__})"
             ) from None
 
+    @contextlib.contextmanager
+    def _table(self, name: str) -> Iterator[pq.ParquetFile]:
+        # An open file: pyarrow takes some paths for addresses, and cannot take those that are not Unicode.
+        with open(self._folder / name, "rb") as raw, pq.ParquetFile(raw) as file:
+            yield file
+
     def _index(self, name: str) -> None:
-        with pq.ParquetFile(self._folder / name) as file:
+        with self._table(name) as file:
             columns = [column for column in file.schema_arrow.names if column != "values"]
             for group in range(file.num_row_groups):
                 for number, meta in enumerate(file.read_row_group(group, columns=columns).to_pylist()):
@@ -100,16 +109,26 @@ class FeatureStore:
         row = self._rows[key]
         with self._reading():
             if self.format == "npy":
-                values = np.load(self._folder / row.meta["file"])
+                values = self._whole(row.meta)
             else:
                 values = np.concatenate([self._part(*place) for place in row.places], axis=2)
         names = ("key", "path", "label", "sample_rate")
         return StoredFeatures(**{name: row.meta[name] for name in names}, duration=row.duration, values=values)
 
+    def _whole(self, meta: dict[str, Any]) -> NDArray[np.float32]:
+        if meta["file"] not in self._files:
+            raise ValueError(f"the index names {meta['file']!r}, which is not one of its files")
+        read: Any = np.lib.format.read_array  # typed in some versions of NumPy only
+        with open(self._folder / meta["file"], "rb") as file:
+            values: NDArray[np.float32] = read(file, allow_pickle=False)
+        if list(values.shape) != meta["shape"] or values.dtype != np.float32:
+            raise ValueError(f"{meta['file']!r} is {values.dtype} of shape {list(values.shape)}")
+        return values
+
     def _part(self, name: str, group: int, number: int) -> NDArray[np.float32]:
         held = self._held
         if held[:2] != (name, group):  # neighbouring rows are usually read one after the other
-            with pq.ParquetFile(self._folder / name) as file:
+            with self._table(name) as file:
                 held = self._held = (name, group, file.read_row_group(group, columns=["shape", "values"]))
         shape = held[2]["shape"][number].as_py()
         values = held[2]["values"][number].values.to_numpy(zero_copy_only=False)

@@ -214,7 +214,8 @@ def extract_folder(
         sink.close()
         if done == 0 and folder.replaces:
             raise StoreError(
-                f"none of the {len(items)} recordings could be used ({failures[0].message}); {target} stays as it is"
+                f"none of the {len(items)} recordings could be used ({failures[0].message}); "
+                f"{shown(target)} stays as it is"
             )
         summary = {"files_found": len(items), "done": done, "failures": [asdict(failure) for failure in failures]}
         folder.commit(recipe, format, {**summary, "warnings": warnings})
@@ -222,7 +223,7 @@ def extract_folder(
         folder.discard()
         if isinstance(error, AudiotconvError):
             raise
-        raise StoreError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise StoreError(f"{shown(target)} cannot be written: {error.strerror or error}") from error
     except BaseException:
         folder.discard()
         raise

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from .folder import sync
+from .folder import finish
 
 __all__ = ["ROW_VALUES", "SCHEMA", "Part", "ShardWriter", "write_index"]
 
@@ -60,8 +60,14 @@ class ShardWriter:
         self._parts: list[Part] = []
         self._arrays: list[NDArray[np.float32]] = []
         self._pending = 0
+        # An open file: pyarrow takes some paths for addresses, and cannot take those that are not Unicode.
+        self._file = open(path, "wb")  # noqa: SIM115
         self._writer = pq.ParquetWriter(
-            path, SCHEMA, compression="zstd", compression_level=1, use_dictionary=["label", "recipe", "recipe_hash"]
+            self._file,
+            SCHEMA,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=["label", "recipe", "recipe_hash"],
         )
 
     def add(self, part: Part, values: NDArray[np.float32]) -> None:
@@ -91,16 +97,18 @@ class ShardWriter:
 
     def close(self) -> None:
         """Write what is left, and make sure that it is on the disk."""
-        try:
-            self._flush()
-        finally:
-            self._writer.close()
-        sync(self.path)
+        with self._file:
+            try:
+                self._flush()
+            finally:
+                self._writer.close()
+            finish(self._file)
 
 
 def write_index(path: Path, parts: Sequence[Part], files: Sequence[str]) -> None:
     """The rows of a tree of .npy files, each with its file's name, as one Parquet table."""
     schema = pa.schema([*_ROW_FIELDS, ("file", pa.string())])
     rows = [{**asdict(part), "file": file} for part, file in zip(parts, files, strict=True)]
-    pq.write_table(pa.Table.from_pylist(rows, schema), path)
-    sync(path)
+    with open(path, "wb") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema), file)
+        finish(file)
