@@ -38,7 +38,10 @@ class AudioError(AudiotconvError, ValueError):
 
 
 class AudioFileError(AudiotconvError, OSError):
-    """A file cannot be opened or read; `reason` is "missing", "unreadable" or "not a regular file"."""
+    """A file cannot be opened, read or stored.
+
+    `reason` is "missing", "unreadable", "not a regular file" or "unusable name".
+    """
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)

@@ -83,3 +83,76 @@ def test_a_run_that_fails_leaves_no_new_folder(top, tmp_path, monkeypatch):
             with pytest.raises(StoreError, match="No space left on device"):
                 atc.extract_folder(top, tmp_path / "x" / "out", SMALL)
         assert not (tmp_path / "x").exists()
+
+
+def keys_and_values(out):
+    return {row.key: row.values.tobytes() for row in atc.load(out)}
+
+
+def test_npy_names_that_would_collide_or_are_too_long(top, tmp_path):
+    names = [
+        b"n" * 250 + b".wav",  # 255 with its ending: .npy does not fit
+        b"n" * 251 + b".wav",
+        b"\xc3\xbc" * 125 + b".wav",
+        b"\xff" * 200 + b".wav",  # its escapes are four times as long
+        b"\xff" * 200 + b"/a.wav",
+        b"0.wav",
+        b"0.wav.npy/0.wav",
+        b"b.wav.npy.draft/0.wav",
+        b"b.wav",
+        b"index.parquet/0.wav",
+        b"index.parquet.wav",
+        b"audiotconv.json/0.wav",
+        b".audiotconv.json/0.wav",
+        b"a/" * 200 + b"a.wav",
+    ]
+    descriptor = os.open(top, os.O_RDONLY)
+    for number, name in enumerate(names):
+        folder = os.path.dirname(os.fsencode(top) + b"/" + name)
+        os.makedirs(folder, exist_ok=True)
+        with open(os.fsencode(top) + b"/" + name, "wb") as file:
+            file.write(wav_bytes(bytes([1, number]) * 200))
+    os.close(descriptor)
+    for path in (names[-1], names[6]):
+        assert os.path.exists(os.fsencode(top) + b"/" + path)
+    atc.extract_folder(top, tmp_path / "parquet", SMALL)
+    report = atc.extract_folder(top, tmp_path / "npy", SMALL, format="npy", workers=3)
+    assert (report.done, report.failures) == (len(names) + 1, [])
+    assert keys_and_values(tmp_path / "npy") == keys_and_values(tmp_path / "parquet")
+    again = atc.extract_folder(top, tmp_path / "again", SMALL, format="npy", workers=1)
+    assert again.done == len(names) + 1
+    files = [
+        sorted(path.relative_to(out).as_posix() for path in out.rglob("*"))
+        for out in (tmp_path / "npy", tmp_path / "again")
+    ]
+    assert files[0] == files[1]
+    assert "run-1/a.wav.npy" in files[0]
+
+
+def test_inputs_named_as_the_stores_own_files(tmp_path):
+    names = ("index.parquet", "audiotconv.json", ".audiotconv.json", "features-00000.parquet")
+    (tmp_path / "in").mkdir()
+    for name in names:
+        (tmp_path / "in" / name).write_bytes(SOUND)
+    for form in FORMS:
+        report = atc.extract_folder([tmp_path / "in" / name for name in names], tmp_path / form, SMALL, format=form)
+        assert report.done == 4
+        assert len(keys_and_values(tmp_path / form)) == 4
+
+
+@pytest.mark.parametrize("code", [errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ])
+def test_names_that_the_targets_file_system_refuses(top, tmp_path, monkeypatch, code):
+    write(top / "b.wav", n=200)
+    before = os.replace
+
+    def replace(source, target):
+        if os.path.basename(target) == "a.wav.npy":
+            raise OSError(code, os.strerror(code))
+        before(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    report = atc.extract_folder(top, tmp_path / "out", SMALL, format="npy")
+    assert [(failure.key, failure.reason) for failure in report.failures] == [("a.wav", "unusable name")]
+    assert "a.wav cannot be stored under its name" in report.failures[0].message
+    assert atc.load(tmp_path / "out").keys == ["b.wav"]
+    assert not list((tmp_path / "out").rglob("a*.npy"))

@@ -13,10 +13,11 @@ from ..audio import shown
 from ..errors import StoreError
 from ..recipes import Recipe
 
-__all__ = ["COPY", "FORMATS", "MANIFEST", "manifest_of", "parse", "read_manifest", "run_number"]
+__all__ = ["COPY", "FORMATS", "INDEX", "MANIFEST", "manifest_of", "parse", "read_manifest", "run_number"]
 
 FORMATS = ("parquet", "npy")
 MANIFEST = "audiotconv.json"
+INDEX = "index.parquet"  # of a tree of .npy files
 COPY = ".audiotconv.json"  # the same in the run's folder, so that a later run knows which files are ours
 
 

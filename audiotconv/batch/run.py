@@ -197,7 +197,7 @@ def extract_folder(
     done = frames = 0
     seconds = 0.0
     try:
-        sink: Sink = ParquetSink(folder) if format == "parquet" else NpySink(folder)
+        sink: Sink = ParquetSink(folder) if format == "parquet" else NpySink(folder, items)
         with (
             ThreadPoolExecutor(min(workers, len(items)), "audiotconv") as pool,
             contextlib.closing(_in_order(pool, workers, items, settings, sink, state, progress)) as outcomes,

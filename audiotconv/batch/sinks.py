@@ -7,8 +7,10 @@ the order of the plan, so that the store does not depend on which worker was fas
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,13 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import shown
-from ..errors import StoreError
+from ..errors import AudioFileError, AudiotconvError, StoreError
 from .folder import RunFolder
+from .manifest import INDEX
+from .names import longest_name, npy_names
 from .npy import NpyWriter
 from .plan import Item, text
 from .store import ROW_VALUES, Part, ShardWriter, write_index
 
 __all__ = ["Kept", "NpySink", "ParquetSink", "Recording", "Sink"]
+
+# What file systems say to names that they cannot have.
+_REFUSED = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +96,7 @@ def _writing(folder: RunFolder) -> Iterator[None]:
     """System errors while writing are the store's, and end the run; they are not the recording's."""
     try:
         yield
-    except StoreError:
+    except AudiotconvError:
         raise
     except OSError as error:
         raise StoreError(f"{shown(folder.target)} cannot be written: {error.strerror or error}") from None
@@ -173,15 +180,16 @@ class ParquetSink:
 class NpySink:
     """One .npy file per recording, in the inputs' tree, and `index.parquet` with the rows' other columns."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, items: Sequence[Item]) -> None:
         self._folder = folder
+        self._names = npy_names([item.key for item in items], longest_name(folder.files))
+        self._placing = threading.Lock()
         self._parts: list[Part] = []
         self._files: list[str] = []
 
     def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
         """Write its file."""
         path = self._folder.scratch / f"{os.urandom(8).hex()}.npy"
-        place = self._folder.files / (recording.item.key + ".npy")
         with _writing(self._folder):
             writer = NpyWriter(path, recording.rows, recording.expected or 0)
         try:
@@ -190,13 +198,28 @@ class NpySink:
                     writer.add(block)
             with _writing(self._folder):
                 writer.close()
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(path, place)
+                place = self._place(path, recording.item)
         except BaseException:
             writer.abandon()
             path.unlink(missing_ok=True)
             raise
         return Kept([recording.part(0, 0, writer.frames, length())], file=place)
+
+    def _place(self, path: Path, item: Item) -> Path:
+        """Give the file its name in the tree; a name that the file system refuses is the recording's failure."""
+        place = self._folder.files / self._names[item.key]
+        try:
+            with self._placing:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if place.exists():  # under another spelling: there are file systems without upper and lower case
+                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+                os.replace(path, place)
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                raise
+            message = f"{shown(item.path)} cannot be stored under its name: {error.strerror}; rename it, or use Parquet"
+            raise AudioFileError(message, "unusable name") from None
+        return place
 
     def take(self, kept: Kept) -> None:
         """Note its row."""
@@ -206,9 +229,8 @@ class NpySink:
 
     def close(self) -> None:
         """Write the index."""
-        index = self._folder.files / "index.parquet"
         with _writing(self._folder):
-            write_index(index, self._parts, self._files)
+            write_index(self._folder.files / INDEX, self._parts, self._files)
 
 
 def _regrouped(blocks: Iterable[NDArray[np.float32]], frames: int) -> Iterator[NDArray[np.float32]]:
