@@ -282,21 +282,27 @@ def test_strict_sets_truncated_files_aside(tmp_path):
     assert len(atc.load(tmp_path / "strict")) == 0
 
 
+def planned(inputs):
+    items, failures = plan(inputs)
+    assert failures == []
+    return items
+
+
 def test_plan_of_files_and_folders(folder, tmp_path):
-    keys = [item.key for item in plan([folder])]
+    keys = [item.key for item in planned([folder])]
     assert keys == ["cats/a.wav", "cats/b.flac", "dogs/big/c.WAV", "dogs/empty.wav", "dogs/page.wav"]
-    assert [item.key for item in plan([folder / "cats" / "a.wav"])] == ["a.wav"]
-    assert [item.key for item in plan([folder / "cats", folder / "dogs" / "notes.txt", folder / "cats"])] == [
+    assert [item.key for item in planned([folder / "cats" / "a.wav"])] == ["a.wav"]
+    assert [item.key for item in planned([folder / "cats", folder / "dogs" / "notes.txt", folder / "cats"])] == [
         "cats/a.wav",
         "cats/b.flac",
         "dogs/notes.txt",
     ]
-    assert plan([]) == []
-    assert plan([folder / "cats" / "a.wav"])[0].label == "cats"
+    assert plan([]) == ([], [])
+    assert planned([folder / "cats" / "a.wav"])[0].label == "cats"
     os.symlink(folder, folder / "cats" / "again")
     os.symlink("loop", folder / "loop")
     os.symlink("nowhere.wav", folder / "dangling.wav")
-    found = plan([folder])
+    found = planned([folder])
     assert len({os.path.realpath(item.path) for item in found}) == len(found) == 6
     assert found[-3].key in keys
     assert [item.size for item in found if item.key == "dangling.wav"] == [0]

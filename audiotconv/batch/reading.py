@@ -52,11 +52,11 @@ class FeatureStore:
     recipe : dict
         The recipe's name, version, hash and stages, as the manifest has them.
     failures : list of dict
-        Recordings of the run that are not in the store, each with "key", "path", "reason" and "message".
+        What the run has found and is not in the store, each with "key", "path", "reason" and "message".
     """
 
-    def __init__(self, target: str | os.PathLike[str]) -> None:
-        self.target = Path(target)
+    def __init__(self, target: str | bytes | os.PathLike[str]) -> None:
+        self.target = Path(os.fsdecode(target))
         manifest = read_manifest(self.target)
         self.format: str = manifest["format"]
         self.recipe: dict[str, Any] = manifest["recipe"]
@@ -135,7 +135,7 @@ class FeatureStore:
         return np.asarray(values, np.float32).reshape(shape)
 
 
-def load(target: str | os.PathLike[str]) -> FeatureStore:
+def load(target: str | bytes | os.PathLike[str]) -> FeatureStore:
     """Open a feature store that `extract_folder` or the command line has written.
 
     Raises

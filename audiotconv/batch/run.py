@@ -23,20 +23,10 @@ from ..recipes import Recipe, get_recipe
 from ..stages.checks import integer_at_least
 from .folder import RunFolder
 from .manifest import FORMATS
-from .plan import Item, plan, text
+from .plan import Failure, Item, plan, text
 from .sinks import Kept, NpySink, ParquetSink, Recording, Sink
 
 __all__ = ["Failure", "FolderReport", "Progress", "extract_folder"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A recording that gave no features: `reason` in a word or two, `message` in a sentence."""
-
-    key: str
-    path: str
-    reason: str
-    message: str
 
 
 @dataclass
@@ -72,6 +62,7 @@ class FolderReport:
     files, done : int
         Recordings found, and recordings in the store.
     failures : list of Failure
+        Recordings that are not in the store, and folders that could not be searched.
     warnings : list of str
         Recordings that are in the store although something was odd.
     frames : int
@@ -118,8 +109,8 @@ class _Settings:
 
 
 def extract_folder(
-    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    target: str | os.PathLike[str],
+    source: str | bytes | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]],
+    target: str | bytes | os.PathLike[str],
     recipe: str | os.PathLike[str] | Recipe = "gammatone-64",
     *,
     workers: int | None = None,
@@ -134,7 +125,7 @@ def extract_folder(
     Parameters
     ----------
     source : path or sequence of paths
-        Files, and folders that are searched with their subfolders.
+        Files, and folders that are searched with their subfolders, each real folder once.
     target : path
         The store's folder: new, empty, or a store, which is replaced as a whole when the run has finished. The
         run's files are in a subfolder, `run-1` or a higher number, that `audiotconv.json` names.
@@ -162,7 +153,7 @@ def extract_folder(
     Raises
     ------
     AudioFileError, AudioError
-        If an input does not exist, or there is no recording at all.
+        If an input does not exist or cannot be read, or there is no recording at all.
     StoreError
         If the target cannot be written, or another run is writing into it; an earlier store is still there.
     RecipeError, ParameterError
@@ -185,14 +176,15 @@ def extract_folder(
     if label not in (None, "parent"):
         raise ParameterError(f'label is {label!r}; it must be "parent" or None')
     workers = available_threads() if workers is None else integer_at_least("workers", workers, 1)
-    inputs = [source] if isinstance(source, str | os.PathLike) else list(source)
-    items = plan(inputs)
+    inputs = [source] if isinstance(source, str | bytes | os.PathLike) else list(source)
+    items, failures = plan(inputs)
+    if not items and failures:
+        raise AudioFileError(failures[0].message, failures[0].reason)
     if not items:
         raise AudioFileError(f"no sound file was found in {', '.join(shown(entry) for entry in inputs)}", "missing")
-    folder = RunFolder(Path(target))
+    folder = RunFolder(Path(os.fsdecode(target)))
     state = Progress(files=len(items), bytes=sum(item.size for item in items))
     settings = _Settings(recipe, label == "parent", channels, strict, max(1, workers // len(items)))
-    failures: list[Failure] = []
     warnings: list[str] = []
     done = frames = 0
     seconds = 0.0
