@@ -90,9 +90,22 @@ def _trouble(manifest: dict[str, Any]) -> str | None:
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         return "its files are no list of names"
     for name in files:  # a run removes these, so none may lead out of the store
-        if os.path.isabs(name) or ".." in Path(name).parts:
+        if os.path.isabs(name) or ".." in Path(name).parts or "\0" in name:
             return f"{name!r} lies outside of the store"
     folder = manifest.get("folder")
     if not isinstance(folder, str) or not run_number(folder):
         return f'its folder is {folder!r}; it must be a name like "run-1"'
+    if manifest.get("format") not in FORMATS:
+        return f"its format is {manifest.get('format')!r}; it must be one of {', '.join(FORMATS)}"
+    recipe, failures = manifest.get("recipe"), manifest.get("failures")
+    if not _has_texts(recipe, "name", "hash"):
+        return "its recipe is no object with a name and a hash"
+    if not isinstance(failures, list) or not all(
+        _has_texts(failure, "key", "path", "reason", "message") for failure in failures
+    ):
+        return "its failures are no list of objects with key, path, reason and message"
     return None
+
+
+def _has_texts(value: Any, *names: str) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -42,7 +42,7 @@ class _Row:
 
 
 class FeatureStore:
-    """The recordings of a feature store, by number or key. Values are read when they are asked for.
+    """The recordings of a feature store, by number, slice or key. Values are read when they are asked for.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ class FeatureStore:
             for name in manifest["files"]:
                 if name.endswith(".parquet"):
                     self._index(name)
-        self.keys = sorted(self._rows)
-        self.labels: list[str | None] = [self._rows[key].meta["label"] for key in self.keys]
+            self.keys = sorted(self._rows)
+            self.labels: list[str | None] = [self._rows[key].meta["label"] for key in self.keys]
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -94,6 +94,8 @@ class FeatureStore:
             columns = [column for column in file.schema_arrow.names if column != "values"]
             for group in range(file.num_row_groups):
                 for number, meta in enumerate(file.read_row_group(group, columns=columns).to_pylist()):
+                    if not isinstance(meta["key"], str):
+                        raise ValueError(f"{name} has the key {meta['key']!r}; it must be a text")
                     row = self._rows.setdefault(meta["key"], _Row(meta, 0.0, []))
                     row.duration += meta["duration"]
                     row.places.append((name, group, number))
@@ -104,16 +106,24 @@ class FeatureStore:
     def __iter__(self) -> Iterator[StoredFeatures]:
         return (self[key] for key in self.keys)
 
-    def __getitem__(self, which: int | str) -> StoredFeatures:
-        key = self.keys[which] if isinstance(which, int) else which
+    @overload
+    def __getitem__(self, which: SupportsIndex | str) -> StoredFeatures: ...
+
+    @overload
+    def __getitem__(self, which: slice) -> list[StoredFeatures]: ...
+
+    def __getitem__(self, which: SupportsIndex | str | slice) -> StoredFeatures | list[StoredFeatures]:
+        if isinstance(which, slice):
+            return [self[key] for key in self.keys[which]]
+        key = which if isinstance(which, str) else self.keys[which]
         row = self._rows[key]
         with self._reading():
             if self.format == "npy":
                 values = self._whole(row.meta)
             else:
                 values = np.concatenate([self._part(*place) for place in row.places], axis=2)
-        names = ("key", "path", "label", "sample_rate")
-        return StoredFeatures(**{name: row.meta[name] for name in names}, duration=row.duration, values=values)
+            names = ("key", "path", "label", "sample_rate")
+            return StoredFeatures(**{name: row.meta[name] for name in names}, duration=row.duration, values=values)
 
     def _whole(self, meta: dict[str, Any]) -> NDArray[np.float32]:
         if meta["file"] not in self._files:

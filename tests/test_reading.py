@@ -1,0 +1,97 @@
+"""Stores read back: by number, by key, by slice, and from manifests that somebody has edited."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import SMALL
+from sounds import write
+
+import audiotconv as atc
+from audiotconv.batch.manifest import MANIFEST
+from audiotconv.errors import StoreError
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    top = tmp_path_factory.mktemp("in")
+    for name in "abcd":
+        write(top / f"{name}.wav", n=200, seed=ord(name))
+    target = tmp_path_factory.mktemp("out")
+    atc.extract_folder(top, target, SMALL)
+    return target
+
+
+def test_numbers_and_slices(out):
+    found = atc.load(out)
+    rows = list(found)
+    for number in (1, -3, np.int64(1), np.uint8(1), np.array(1)):
+        assert found[number].key == "b.wav"
+        np.testing.assert_array_equal(found[number].values, rows[1].values)
+    assert [row.key for row in found[1:3]] == ["b.wav", "c.wav"]
+    assert [row.key for row in found[::-2]] == ["d.wav", "b.wav"]
+    assert [row.key for row in found[np.int64(2) :]] == ["c.wav", "d.wav"]
+    assert found[4:] == []
+    assert found["d.wav"].key == "d.wav"
+    assert found[np.str_("d.wav")].key == "d.wav"
+    for wrong, error in ((4, IndexError), (-5, IndexError), ("e.wav", KeyError), (1.0, TypeError), (None, TypeError)):
+        with pytest.raises(error):
+            found[wrong]
+
+
+WRONG = [None, 5, "text", [], [5], {}, {"a": 5}, True, [{"key": 1}], ["../x"], ["/etc/passwd"], "run-0", "../run-1"]
+
+
+@pytest.mark.parametrize("name", ["store", "format", "recipe", "failures", "folder", "files"])
+def test_edited_manifests(out, tmp_path, name):
+    """A missing value or one of another type is an error that names the file."""
+    good = json.loads((out / MANIFEST).read_text())
+    contents = [{**good, name: wrong} for wrong in WRONG]
+    contents.append({key: value for key, value in good.items() if key != name})
+    accepted = []
+    for content in contents:
+        (out / MANIFEST).write_text(json.dumps(content))
+        try:
+            atc.load(out)
+            accepted.append(content[name])
+        except StoreError as error:
+            assert str(out / MANIFEST) in str(error)
+        (out / MANIFEST).write_text(json.dumps(good))
+    assert accepted == ([[]] if name in ("failures", "files") else [])
+    assert len(atc.load(out)) == 4
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"5", b'"text"', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_manifest(tmp_path, content):
+    (tmp_path / MANIFEST).write_bytes(content)
+    with pytest.raises(StoreError, match=MANIFEST):
+        atc.load(tmp_path)
+    (tmp_path / MANIFEST).unlink()
+    (tmp_path / MANIFEST).mkdir()
+    with pytest.raises(StoreError, match=MANIFEST):
+        atc.load(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["parquet", "npy"])
+def test_tables_of_somebody_else(tmp_path, form):
+    write(tmp_path / "a.wav", n=200)
+    (tmp_path / "secret.npy").write_bytes(b"")
+    out = tmp_path / "out"
+    atc.extract_folder(tmp_path / "a.wav", out, SMALL, format=form)
+    path = next(out.glob("run-1/*.parquet"))
+    table = pq.read_table(path)
+    for name in table.column_names:
+        place = table.column_names.index(name)
+        columns = ([None], [[["x"]]], ["../../secret.npy"])
+        wrong = [table.set_column(place, name, pa.array(column)) for column in columns]
+        for number, other in enumerate([table.drop_columns([name]), *wrong]):
+            pq.write_table(other, path)
+            try:
+                list(atc.load(out))
+            except StoreError:
+                continue
+            assert number > 0 or name in ("part", "first_frame", "recipe", "recipe_hash", "shape")
