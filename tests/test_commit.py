@@ -15,7 +15,7 @@ from sounds import write
 
 import audiotconv as atc
 from audiotconv.batch.manifest import MANIFEST
-from audiotconv.errors import StoreError
+from audiotconv.errors import ParameterError, StoreError
 
 N = 400 if JIT else 200
 FORMS = ("parquet", "npy")
@@ -239,3 +239,50 @@ def test_an_open_store_that_is_replaced_says_so(folders, tmp_path):
         run(folders[1], out, form)
         with pytest.raises(StoreError, match="cannot be read"):
             opened["cats/b.wav"]
+
+
+def test_a_run_that_was_cut_off_before_its_manifest(folders, tmp_path):
+    """Killed there, or the manifest was lost: a run's folder alone goes only when there is a store again."""
+    out = tmp_path / "out"
+    run(folders[0], out, "parquet")
+    (out / MANIFEST).unlink()
+
+    def stop(state):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        atc.extract_folder(folders[1], out, SMALL, progress=stop)
+    assert entries(out) == ["run-1"]
+    assert len(list((out / "run-1").iterdir())) == 2
+    run(folders[1], out, "parquet")
+    assert entries(out) == [MANIFEST, "run-2"]
+    assert len(atc.load(out)) == 3
+    (out / MANIFEST).unlink()
+    (out / "thesis.txt").write_text("years of work")
+    with pytest.raises(ParameterError, match="neither empty nor a feature store"):
+        run(folders[1], out, "parquet")
+
+
+def test_nothing_is_removed_before_the_new_store_is_on_the_disk(folders, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(folders[0], out, "parquet")
+    before, done = os.fsync, []
+
+    def fsync(descriptor):
+        if done:
+            raise OSError(errno.EIO, "Input/output error")
+        before(descriptor)
+
+    def replace(source, target, replace=os.replace):
+        replace(source, target)
+        done.append(target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(StoreError, match="holds the new store, but may lose it in a power failure"):
+        run(folders[1], out, "parquet")
+    monkeypatch.undo()
+    assert entries(out) == [MANIFEST, "run-1", "run-2"]
+    assert len(atc.load(out)) == 3
+    run(folders[1], out, "parquet")
+    assert entries(out) == [MANIFEST, "run-3"]

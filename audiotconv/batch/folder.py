@@ -58,9 +58,10 @@ class RunFolder:
         self.target = target
         self._lock: int | None = None
         self._own: list[str] = []  # names in the target that are ours even where there are no locks
-        self._made: list[Path] = []
+        self._made: list[Path] = []  # folders that were not there before, innermost first
         try:
-            self._made = _made(target)
+            self._made = [place for place in (target, *target.parents) if not place.exists()]
+            target.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(target)
             self._clean()
             self.replaces = self._check()
@@ -75,13 +76,17 @@ class RunFolder:
             raise
 
     def _check(self) -> bool:
-        found = sorted(name for name in os.listdir(self.target) if not name.startswith(_HIDDEN))
+        found = sorted(
+            name
+            for name in os.listdir(self.target)
+            if not name.startswith(_HIDDEN) and not (run_number(name) and (self.target / name / COPY).exists())
+        )
         if found and MANIFEST not in found:
             raise ParameterError(
                 f"{shown(self.target)} is neither empty nor a feature store (it holds {shown(found[0])!r} and no "
                 f"{MANIFEST}); choose another target"
             )
-        return bool(found and read_manifest(self.target)["files"])
+        return MANIFEST in found and bool(read_manifest(self.target)["files"])
 
     def commit(self, recipe: Recipe, form: str, summary: dict[str, Any]) -> None:
         """Make the run's files the store, and remove an earlier run's. Ctrl-C has to wait so long."""
@@ -119,6 +124,7 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         if self._lock is not None:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a forked process may hold it too
             os.close(self._lock)
             self._lock = None
 
@@ -133,25 +139,19 @@ class RunFolder:
         """Remove what is left of dead runs, of stores that have been replaced, and of this run: all but the store."""
         with contextlib.suppress(OSError):  # StoreError too: where it is not known what the store is, nothing goes
             kept = self._store()
-            for name in self._own if self._lock is None else os.listdir(self.target):
+            runs = []
+            for name in os.listdir(self.target):
                 path = self.target / name
-                if name in kept or path.is_symlink() or not path.is_dir():
+                if path.is_symlink() or not path.is_dir() or not (name in self._own or self._lock is not None):
                     continue
                 if name.startswith(_HIDDEN):
                     shutil.rmtree(path, ignore_errors=True)
-                elif run_number(name):
-                    _remove_run(path)
-
-
-def _made(target: Path) -> list[Path]:
-    """Make the folder; those that were not there before, innermost first."""
-    missing = []
-    for place in (target, *target.parents):
-        if place.exists():
-            break
-        missing.append(place)
-    target.mkdir(parents=True, exist_ok=True)
-    return missing
+                elif run_number(name) and name not in kept and (name in self._own or kept):
+                    runs.append(path)  # others' only where there is a store: a manifest can get lost
+            if runs:
+                _sync_folder(self.target)  # what the manifest says must be on the disk first
+            for path in runs:
+                _remove_run(path)
 
 
 def _locked(target: Path) -> int | None:
