@@ -23,8 +23,10 @@ _HOMES = {
     "FilterBank": "filters",
     "FolderReport": "batch",
     "Geometry": "geometry",
+    "Plan": "stages",
     "Recipe": "recipes",
     "conv1d": "stages",
+    "conv_transpose1d": "stages",
     "extract": "extraction",
     "extract_folder": "batch",
     "gabor_bank": "filters",
@@ -32,6 +34,7 @@ _HOMES = {
     "get_recipe": "recipes",
     "list_recipes": "recipes",
     "load": "batch",
+    "plan": "stages",
     "pool1d": "stages",
     "sinc_bank": "filters",
 }
@@ -42,9 +45,11 @@ __all__ = [
     "FilterBank",
     "FolderReport",
     "Geometry",
+    "Plan",
     "Recipe",
     "__version__",
     "conv1d",
+    "conv_transpose1d",
     "extract",
     "extract_folder",
     "gabor_bank",
@@ -52,6 +57,7 @@ __all__ = [
     "get_recipe",
     "list_recipes",
     "load",
+    "plan",
     "pool1d",
     "sinc_bank",
 ]
@@ -62,7 +68,7 @@ if TYPE_CHECKING:
     from .filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
     from .geometry import Geometry
     from .recipes import Recipe, get_recipe, list_recipes
-    from .stages import conv1d, pool1d
+    from .stages import Plan, conv1d, conv_transpose1d, plan, pool1d
 
 
 def __getattr__(name: str) -> Any:

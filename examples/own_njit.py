@@ -1,7 +1,6 @@
-"""Call audiotconv's kernels from your own compiled code.
+"""Call audiotconv's convolution and pooling from your own compiled code.
 
-`kernel.serial` is a Numba dispatcher that any @njit function can call. Kernels check nothing: arrays must be
-C-contiguous and of the shapes that the kernel's docstring names, and `out` must exist.
+They check nothing: arrays must be C-contiguous and of the shapes that `audiotconv.njit` names, and `out` must exist.
 
     python examples/own_njit.py
 """
@@ -9,9 +8,7 @@ C-contiguous and of the shapes that the kernel's docstring names, and `out` must
 import numpy as np
 from numba import njit, prange
 
-from audiotconv.kernels.pool import MAX, pool1d
-
-pool = pool1d.serial
+from audiotconv import njit as kernels
 
 
 @njit(parallel=True, nogil=True)
@@ -20,7 +17,7 @@ def crest_factors(clips: np.ndarray, size: int, out: np.ndarray) -> None:
     for clip in prange(clips.shape[0]):
         row = clips[clip : clip + 1]
         peaks = np.empty((1, row.shape[1] // size), np.float32)
-        pool(np.abs(row), MAX, size, size, 1, 0, peaks)
+        kernels.pool1d(np.abs(row), kernels.MAX, size, size, 0, peaks)
         out[clip] = peaks.max() / np.sqrt((row * row).mean())
 
 

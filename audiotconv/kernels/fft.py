@@ -47,7 +47,8 @@ def twiddles(n: int, dtype: Any) -> NDArray[Any]:
         for power in range(1, radix):
             parts += [np.cos(power * angle), np.sin(power * angle)]
         length //= radix
-    return np.concatenate([*parts, np.zeros(1)]).astype(dtype)
+    table: NDArray[Any] = np.concatenate([*parts, np.zeros(1)]).astype(dtype)
+    return table
 
 
 @functools.lru_cache(maxsize=32)
