@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.special
 
 
 def conv1d(x, weight, bias=None, stride=1, dilation=1, left=0, right=0, groups=1):
@@ -20,6 +21,32 @@ def conv1d(x, weight, bias=None, stride=1, dilation=1, left=0, right=0, groups=1
             ]
             out[:, o, t] = (seen[:, :, :taps] * weight[o]).sum(axis=(1, 2))
     return out if bias is None else out + np.asarray(bias, np.float64)[:, None]
+
+
+def conv_transpose1d(x, weight, bias=None, stride=1, dilation=1, left=0, right=0, output_padding=0, groups=1):
+    """x (batch, channels, time), weight (channels, filters // groups, taps)."""
+    x, weight = np.asarray(x, np.float64), np.asarray(weight, np.float64)
+    channels, each, taps = weight.shape
+    whole = np.zeros((len(x), groups * each, (x.shape[2] - 1) * stride + dilation * (taps - 1) + 1 + output_padding))
+    for c in range(channels):
+        group = c // (channels // groups)
+        for o in range(each):
+            for i in range(x.shape[2]):
+                for k in range(taps):
+                    whole[:, group * each + o, i * stride + k * dilation] += weight[c, o, k] * x[:, c, i]
+    out = whole[:, :, left : whole.shape[2] - right]
+    return out if bias is None else out + np.asarray(bias, np.float64)[:, None]
+
+
+ACTIVATIONS = {
+    "relu": lambda x: np.maximum(x, 0),
+    "leaky_relu": lambda x: np.where(x < 0, 0.01 * x, x),
+    "gelu": lambda x: x * scipy.special.ndtr(x),
+    "silu": lambda x: x * scipy.special.expit(x),
+    "tanh": np.tanh,
+    "sigmoid": scipy.special.expit,
+    "squared_modulus": lambda x: x[..., ::2, :] ** 2 + x[..., 1::2, :] ** 2,
+}
 
 
 def pool1d(x, size, hop, how, dilation=1, left=0, right=0, count_include_pad=True, weights=None, p=2.0, ddof=0):

@@ -14,7 +14,7 @@ from numba import prange
 
 from .compile import kernel
 from .exp import SQUARED_MODULUS, activate
-from .simd import TILE_COLS, TILE_ROWS, fma, gather, lanes, load, load_tile, outer, store, store_rows, zeros
+from .simd import TILE_COLS, TILE_ROWS, copy, fma, gather, lanes, load, load_tile, outer, store, store_rows, zeros
 
 __all__ = ["conv1d"]
 
@@ -102,8 +102,7 @@ def conv1d(x, weight, bias, leads, length, where, stride, left, kind, slope, out
                             v, u = load(edge, 2 * pair * width + t), load(edge, (2 * pair + 1) * width + t)
                             store(edge, pair * width + t, fma(u, u, v * v))
                         row = (group * filters + block * TILE_ROWS) // 2 + pair
-                        for t in range(here):
-                            out[item, row, start + t] = edge[pair * width + t]
+                        copy(edge, pair * width, out, (item * out.shape[1] + row) * outputs + start, here)
                     continue
                 to = ((item * groups + group) * filters + block * TILE_ROWS) * outputs + start
                 if used == TILE_ROWS and here == width:
@@ -116,5 +115,4 @@ def conv1d(x, weight, bias, leads, length, where, stride, left, kind, slope, out
                     if kind:
                         activate(edge, 0, TILE_ROWS * width, kind, slope, edge)
                     for row in range(used):
-                        for t in range(here):
-                            out[item, group * filters + block * TILE_ROWS + row, start + t] = edge[row * width + t]
+                        copy(edge, row * width, out, to + row * outputs, here)

@@ -13,7 +13,7 @@ from numba import prange
 from .bank import COLS, ROWS
 from .compile import kernel
 from .exp import SQUARED_MODULUS, activate
-from .simd import fma, lanes, load, load_tile, outer, store, store_rows, transpose, zeros
+from .simd import copy, fma, lanes, load, load_tile, outer, store, store_rows, transpose, zeros
 
 __all__ = ["COLS", "conv1d_bank"]
 
@@ -60,8 +60,8 @@ def conv1d_bank(x, weight, bias, groups, stride, dilation, left, kind, slope, ou
         for channel in range(channels):
             at = channel * length
             signal[at : at + low] = 0
-            for i in range(low, high):
-                signal[at + i] = x[item, group * channels + channel, source + i]
+            row = (item * groups + group) * channels + channel
+            copy(x, row * inputs + source + low, signal, at + low, high - low)
             signal[at + high : at + length] = 0
         whole = (here + ROWS - 1) // ROWS * ROWS
         for block in range(blocks):
@@ -88,5 +88,4 @@ def conv1d_bank(x, weight, bias, groups, stride, dilation, left, kind, slope, ou
                 elif kind:
                     activate(rows, at, (here + width - 1) // width * width, kind, slope, edge)
                 target = (first + row) // 2 if pairs else first + row
-                for t in range(here):
-                    out[item, target, start + t] = rows[at + t]
+                copy(rows, at, out, (item * out.shape[1] + target) * outputs + start, here)

@@ -13,7 +13,7 @@ from numba import njit, prange
 
 from .compile import kernel
 from .exp import activate
-from .simd import VECTOR_BITS, lanes, load_tile, outer, store_rows, zeros
+from .simd import VECTOR_BITS, copy, lanes, load_tile, outer, store_rows, zeros
 
 __all__ = ["conv1d_rows"]
 
@@ -22,7 +22,9 @@ _TILES = 8  # tiles of one task: their inputs stay in the first-level cache
 
 
 @njit(nogil=True)
-def _filter_row(x, base, pitch, phase, weight, bias, f, stride, dilation, ones, edge, kind, slope, out, to, here):  # type: ignore[no-untyped-def]
+def _filter_row(  # type: ignore[no-untyped-def]
+    x, base, pitch, phase, weight, bias, f, stride, dilation, ones, edge, kind, slope, out, to, here
+):
     """One filter's outputs. Channel c's phase p begins at x[base + c * pitch + p * phase]."""
     channels, taps = weight.shape[1:]
     width = ROW_COLS * lanes(x)
@@ -47,8 +49,7 @@ def _filter_row(x, base, pitch, phase, weight, bias, f, stride, dilation, ones, 
             store_rows(edge, 0, 0, acc)
             if kind:
                 activate(edge, 0, width, kind, slope, edge)
-            for i in range(here - t):
-                out.reshape(-1)[to + t + i] = edge[i]
+            copy(edge, 0, out, to + t, here - t)
 
 
 @kernel

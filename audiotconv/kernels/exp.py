@@ -74,9 +74,9 @@ def _reduced(v):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True)
 def exp(v):  # type: ignore[no-untyped-def]
-    """e**v in every lane; the smallest and largest normal numbers stand for 0 and infinity."""
+    """e**v in every lane; 0 where that is no normal number, and the largest one for infinity."""
     power, rest = _reduced(v)
-    return fma(power, rest, power)
+    return select(v < splat(v, -87.3 if itemsize(v) == 4 else -708.3), splat(v, 0.0), fma(power, rest, power))
 
 
 @njit(nogil=True)
@@ -98,14 +98,18 @@ def _activated(v, kind, slope):  # type: ignore[no-untyped-def]
         t = e / (e + splat(v, 2.0))
         return select(v < zero, zero - t, select(v == v, t, v))
     if kind == GELU:  # v * erfc(-v / sqrt(2)) / 2
-        z = v * splat(v, 0.7071067811865476)
-        size = select(z < zero, zero - z, z)
-        t = one / fma(size, splat(v, 0.5), one)
+        size = select(v < zero, zero - v, v)
+        t = one / fma(size, splat(v, 0.35355339059327373), one)
         series = splat(v, ERFCX[0])
         for k in range(1, len(ERFCX)):
             series = fma(series, t, splat(v, ERFCX[k]))
-        tail = series * exp(zero - size * size) * splat(v, 0.5)  # the normal distribution beyond |v|
-        return select(v == v, v * select(z < zero, tail, one - tail), v)
+        half = splat(v, -0.5)
+        size = minimum(size, splat(v, 30.0))  # where the bell has long been 0
+        square = size * size
+        lost = fma(size, size, zero - square)  # by rounding the square, which the exponential would magnify
+        bell = exp(half * square) * fma(half, lost, one)
+        tail = series * bell * splat(v, 0.5)  # the normal distribution beyond |v|
+        return select(v == v, v * select(v < zero, select(tail > zero, tail, zero), one - tail), v)
     # 1 / (1 + exp(-v)), from the side where exp is small
     size = select(v < zero, v, zero - v)
     e = exp(size)

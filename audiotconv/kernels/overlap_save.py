@@ -14,7 +14,7 @@ from numba import njit, prange
 from .compile import kernel
 from .exp import SQUARED_MODULUS, activate
 from .fft import forward, inverse
-from .simd import broadcast, fma, lanes, load, store
+from .simd import broadcast, copy, fma, lanes, load, store
 
 __all__ = ["POOL_SUMS", "conv1d_blocks", "energy_blocks", "spectra"]
 
@@ -51,8 +51,7 @@ def _fill(x, row, source, out):  # type: ignore[no-untyped-def]
     low = min(max(0, -source), size)
     high = max(low, min(size, n - source))
     out[:low] = 0
-    for i in range(low, high):
-        out[i] = x[row, source + i]
+    copy(x, row * n + source + low, out, low, high - low)
     out[high:] = 0
 
 
@@ -136,13 +135,11 @@ def conv1d_blocks(x, hr, hi, bias, groups, w, block, stride, left, kind, slope, 
                         v = load(y, t)
                         store(squares, at + t, fma(v, v, load(squares, at + t)) if f % 2 else v * v)
                     if f % 2:
-                        for t in range(here):
-                            out[item, f // 2, begin + t] = squares[at + t]
+                        copy(squares, at, out, (item * out.shape[1] + f // 2) * outputs + begin, here)
                 else:
                     if kind:
                         activate(y, 0, (here + width - 1) // width * width, kind, slope, edge)
-                    for t in range(here):
-                        out[item, f, begin + t] = y[t]
+                    copy(y, 0, out, (item * out.shape[1] + f) * outputs + begin, here)
 
 
 @kernel

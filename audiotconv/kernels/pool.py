@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit, prange
 
 from .compile import kernel
-from .simd import broadcast, evens, fma, gather, lanes, load, select, splat, sqrt, store
+from .simd import broadcast, copy, evens, fma, gather, lanes, load, select, splat, sqrt, store
 
 __all__ = ["ENERGY", "LP", "MAX", "MEAN", "MIN", "PPV", "RMS", "STATS", "pool1d", "valid_taps"]
 
@@ -73,9 +73,9 @@ def _fill(x, row, source, inputs, how, power, scratch):  # type: ignore[no-untyp
         store(scratch, i, _entering(load(x, at + i), how))
     if whole < high:
         edge = np.zeros(width, x.dtype)
-        edge[: high - whole] = flat[at + whole : at + high]
+        copy(x, at + whole, edge, 0, high - whole)
         store(edge, 0, _entering(load(edge, 0), how))
-        scratch[whole:high] = edge[: high - whole]
+        copy(edge, 0, scratch, whole, high - whole)
 
 
 @njit(nogil=True)
@@ -136,7 +136,7 @@ def pool1d(x, lengths, how, size, hop, dilation, left, padded, power, ddof, out,
                     store(out, to + f, best)
                 else:
                     store(edge, 0, best)
-                    out[row, first + f : first + here] = edge[: here - f]
+                    copy(edge, 0, out, to + f, here - f)
             continue
         scratch = np.empty((steps // width + 3) * width, x.dtype)
         deviations = np.zeros(scratch.shape[0] if how == STATS else 0, x.dtype)
@@ -207,9 +207,7 @@ def _write(total, count, how, divisor, out, at):  # type: ignore[no-untyped-def]
             store(out, at + i, v)
         else:
             store(total, i, v)
-    flat = out.reshape(-1)
-    for i in range(whole, count):
-        flat[at + i] = total[i]
+    copy(total, whole, out, at + whole, count - whole)
 
 
 @njit(nogil=True)

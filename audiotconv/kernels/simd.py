@@ -44,6 +44,7 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
+from numba import njit
 from numba.core import cgutils, types
 from numba.core.extending import lower_builtin, models, register_model
 from numba.core.registry import cpu_target
@@ -56,6 +57,7 @@ __all__ = [
     "as_float",
     "as_int",
     "broadcast",
+    "copy",
     "evens",
     "fma",
     "gather",
@@ -694,3 +696,15 @@ def _(a: types.Type, i: types.Type, step: types.Type, out: types.Type, j: types.
         return context.get_dummy_value()
 
     return types.none, lower
+
+
+@njit(nogil=True)
+def copy(a, i, out, j, count):  # type: ignore[no-untyped-def]
+    """out[j : j + count] = a[i : i + count], in vectors: Numba does not make plain loops over slices into them."""
+    width = lanes(a)
+    whole = max(0, count // width * width)
+    for t in range(0, whole, width):
+        store(out, j + t, load(a, i + t))
+    source, target = a.reshape(-1), out.reshape(-1)
+    for t in range(whole, count):
+        target[j + t] = source[i + t]

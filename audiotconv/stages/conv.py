@@ -176,7 +176,7 @@ def convolve(
         re, im = (aligned_empty((len(rows), way.size), dtype) for _ in range(2))
         overlap_save.spectra(rows, dilation, way.size, w, re, im, threads=workers)
         block = (way.size - dilation * (span - 1) - 1) // stride + 1
-        flat = data.reshape(-1, data.shape[-1])
+        flat = data.reshape(data.shape[0] * data.shape[1], data.shape[2])
         overlap_save.conv1d_blocks(
             flat, re, im, offset, groups, w, block, stride, left, kind, slope, target, threads=workers
         )

@@ -30,6 +30,7 @@ _MOST = 1 << 26  # values of all filters' spectra
 
 # Among the direct ones, which add in the same order and give the same bits, speed alone decides.
 _FEW_FILTERS = 3 * TILE_ROWS // 4  # up to so many in a group, one at a time is faster than a tile that is mostly idle
+_SHORT = 64  # products of an output, up to which a whole tile's filters are still faster one at a time
 _FEW_STRIDES = 16  # `rows` copies every phase of a stride
 _MOST_SCRATCH = 1 << 24  # values that `rows` and `bank` may copy in one piece
 
@@ -127,7 +128,7 @@ def plan(
     pairs = activation == "squared_modulus"
     direct = 2.0 * filters * channels * taps / _DIRECT + _OUTPUT * filters
     size, blocks = _transform(filters, channels, groups, reach, stride)
-    straight = _direct_method(filters // groups, channels, reach, stride, pairs)
+    straight = _direct_method(filters // groups, channels, taps, reach, stride, pairs)
     details = {
         "packed": "inputs packed to tiles" + (", gathered at the stride" if stride > 1 else ""),
         "rows": "one filter at a time" + (": not for pairs of filters" if pairs else ""),
@@ -154,9 +155,10 @@ def plan(
     return Plan(straight, 0, candidates, f"{reason}; sums of products beat transforms or come near")
 
 
-def _direct_method(filters: int, channels: int, reach: int, stride: int, pairs: bool) -> str:
+def _direct_method(filters: int, channels: int, taps: int, reach: int, stride: int, pairs: bool) -> str:
     if channels * reach < _MOST_SCRATCH:
-        if filters <= _FEW_FILTERS and stride <= _FEW_STRIDES and not pairs:
+        few = TILE_ROWS if channels * taps <= _SHORT else _FEW_FILTERS
+        if filters <= few and stride <= _FEW_STRIDES and not pairs:
             return "rows"
         if stride > 1:
             return "bank"
