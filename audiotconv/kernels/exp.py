@@ -52,10 +52,10 @@ ERFCX = (
 def _reduced(v):  # type: ignore[no-untyped-def]
     """2**n, and exp(r) - 1."""
     if itemsize(v) == 4:
-        v = maximum(minimum(v, splat(v, 88.7)), splat(v, -87.3))
+        v = maximum(minimum(v, splat(v, 88.37)), splat(v, -87.3))
         magic, high, low, degree = splat(v, 12582912.0), splat(v, -0.693359375), splat(v, 2.12194440054690583e-4), 7
     else:
-        v = maximum(minimum(v, splat(v, 709.7)), splat(v, -708.3))
+        v = maximum(minimum(v, splat(v, 709.43)), splat(v, -708.3))
         magic, degree = splat(v, 6755399441055744.0), 13
         high, low = splat(v, -0.693147180369123816490), splat(v, -1.90821492927058770002e-10)
     shifted = fma(v, splat(v, 1.4426950408889634), magic)
@@ -74,7 +74,7 @@ def _reduced(v):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True)
 def exp(v):  # type: ignore[no-untyped-def]
-    """e**v in every lane; 0 where that is no normal number, and the largest one for infinity."""
+    """e**v in every lane; 0 where that is no normal number, and 2e38 (1e308) where it is larger."""
     power, rest = _reduced(v)
     return select(v < splat(v, -87.3 if itemsize(v) == 4 else -708.3), splat(v, 0.0), fma(power, rest, power))
 
