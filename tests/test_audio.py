@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sounds import tone, wav_bytes, write
 
 from audiotconv.audio import AudioReader, as_samples, is_sound_name, mean_of_channels, scale_of, shown
-from audiotconv.audio.container import read_wav_header
+from audiotconv.audio.container import Descriptor, Header, read_header
 from audiotconv.errors import AudioError, AudioFileError, ParameterError
 
 
@@ -304,7 +304,7 @@ def test_headers_that_are_none(tmp_path):
     for content in (b"RIFF\0\0\0\0WAVEdata\0\0\0\0", b"RIFF\0\0\0\0WAVEfmt \4\0\0\0\1\0", b"RIFF\0\0\0\0AVI "):
         path.write_bytes(content)
         descriptor = os.open(path, os.O_RDONLY)
-        assert read_wav_header(descriptor, len(content)) is None
+        assert read_header(Descriptor(descriptor)) == Header()
         os.close(descriptor)
 
 

@@ -1,8 +1,9 @@
 """Opening a sound file safely and reading it: whole, or block by block with overlap.
 
-libsndfile decodes; what it does not tell is checked here. It clamps files that end early, takes any sample rate and
-channel count, reads 24-bit samples in 4-byte containers as noise, waits forever on a named pipe, and calls every
-system error "System error". So the path is opened here, must be a regular file, and the descriptor is handed over.
+libsndfile decodes; what it does not tell is checked here and in `container`. It clamps files that end early, takes any
+sample rate and channel count, reads 24-bit samples in 4-byte containers as noise, waits forever on a named pipe, and
+calls every system error "System error". So the path is opened here, must be a regular file, and the descriptor is
+handed over.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import AudioError, AudioFileError
-from .container import WavHeader, read_wav_header
+from .container import Descriptor, FileObject, Header, read_header
 
 __all__ = ["DECODED_VALUES", "MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "shown"]
 
@@ -102,20 +103,20 @@ class AudioReader:
         self._descriptor: int | None = None
         self._file: soundfile.SoundFile | None = None
         self._before: os.stat_result | None = None
-        header: WavHeader | None = None
+        self._header = Header()
         try:
             if isinstance(source, str | bytes | os.PathLike):
-                header = self._open_path(source)
+                self._file = self._decode(self._open_path(source))
             else:
-                self._file = self._decode(_rewound(source))
-            self._check_format(header)
+                self._file = self._decode(self._open_object(source))
+            self._check_format()
         except BaseException:
             self.close()
             raise
 
     # --- opening ---
 
-    def _open_path(self, path: str | bytes | os.PathLike[Any]) -> WavHeader | None:
+    def _open_path(self, path: str | bytes | os.PathLike[Any]) -> int:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
         try:
             self._descriptor = os.open(path, flags)
@@ -125,14 +126,30 @@ class AudioReader:
         if not stat.S_ISREG(self._before.st_mode):
             kind = "a directory" if stat.S_ISDIR(self._before.st_mode) else "not a regular file"
             raise AudioFileError(f"{self.name} is {kind}; a sound file is needed", "not a regular file")
-        if self._before.st_size == 0:
-            raise AudioError(f"{self.name} is empty (0 bytes)", "empty")
         try:
-            header = read_wav_header(self._descriptor, self._before.st_size)
+            self._read_header(Descriptor(self._descriptor))
         except OSError as error:
             raise self._system_error(error) from None
-        self._file = self._decode(self._descriptor)
-        return header
+        return self._descriptor
+
+    def _open_object(self, file: BinaryIO) -> BinaryIO:
+        try:
+            self._read_header(FileObject(file))
+            file.seek(0)
+        except (AttributeError, TypeError, OSError, ValueError) as error:
+            if isinstance(error, AudioError):
+                raise
+            raise AudioFileError(
+                f"{self.name} is {file!r}; a path or a seekable binary file is needed", "unreadable"
+            ) from None
+        return file
+
+    def _read_header(self, source: Descriptor | FileObject) -> None:
+        if source.size == 0:
+            raise AudioError(f"{self.name} is empty (0 bytes)", "empty")
+        self._header = read_header(source)
+        if self._header.unsupported:
+            raise AudioError(f"{self.name} {self._header.unsupported}", "unsupported")
 
     def _system_error(self, error: OSError | ValueError) -> AudioFileError:
         if isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -147,10 +164,12 @@ class AudioReader:
         try:
             return soundfile.SoundFile(source, closefd=False)  # the descriptor stays ours, also where this fails
         except (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OverflowError) as error:
-            reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+            if self._header.truncated:
+                raise AudioError(f"{self.name} is truncated: {self._header.truncated}", "truncated") from None
+            reason = str(getattr(error, "error_string", error)).strip().rstrip(".") or "libsndfile does not say why"
             raise AudioError(f"{self.name} is not a sound file that can be read: {reason}", "not audio") from None
 
-    def _check_format(self, header: WavHeader | None) -> None:
+    def _check_format(self) -> None:
         assert self._file is not None
         file = self._file
         self.sample_rate, self.channels = int(file.samplerate), int(file.channels)
@@ -169,21 +188,11 @@ class AudioReader:
         name = "int16" if self.subtype in _AS_INT16 else "int32" if self.subtype in _AS_INT32 else "float32"
         self.dtype = np.dtype(name)
         self._held = np.empty((self.channels, 0), self.dtype)
-        if header is None:
-            return
-        if header.padded_container:
-            container = header.frame_bytes // header.channels
-            raise AudioError(
-                f"{self.name} holds {header.bits}-bit samples in {container}-byte containers "
-                "under a plain PCM header, which does not say where in the container they stand; convert it to a "
-                f"plain {header.bits}-bit or 32-bit file",
-                "unsupported",
-            )
-        if header.missing_frames and self.subtype.startswith("PCM"):
-            self._truncated(header.declared_frames or 0, (header.declared_frames or 0) - header.missing_frames)
+        if self._header.truncated:
+            self._truncated(self._header.truncated)
 
-    def _truncated(self, declared: int, found: int) -> None:
-        message = f"{self.name} is truncated: its header declares {declared} samples and it holds {found}"
+    def _truncated(self, how: str) -> None:
+        message = f"{self.name} is truncated: {how}"
         if self.strict:
             raise AudioError(message, "truncated")
         if not any("is truncated" in note for note in self.notes):
@@ -260,7 +269,9 @@ class AudioReader:
     def finish(self) -> None:
         """Check, once all has been read, that the file held what it declared and did not change meanwhile."""
         if self.frames is not None and self.position < self.frames and self.subtype not in _ESTIMATED_LENGTH:
-            self._truncated(self.frames, self.position)
+            self._truncated(f"its header declares {self.frames} samples and it holds {self.position}")
+        if self._header.samples is not None and self.position < self._header.samples:
+            self._truncated(f"its header declares at least {self._header.samples} samples and it holds {self.position}")
         if self._descriptor is not None and self._before is not None:
             now = os.fstat(self._descriptor)
             if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
@@ -300,16 +311,6 @@ class AudioReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _rewound(source: BinaryIO) -> BinaryIO:
-    try:
-        source.seek(0)
-    except (AttributeError, OSError, ValueError):
-        raise AudioFileError(
-            f"{shown(source)} is {source!r}; a path or a seekable binary file is needed", "unreadable"
-        ) from None
-    return source
 
 
 @functools.cache
