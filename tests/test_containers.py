@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 
 import pytest
 import soundfile
@@ -148,3 +150,58 @@ def test_file_objects_of_every_kind_are_checked(tmp_path):
         AudioReader(file)
     with pytest.raises(AudioError, match="is empty"):
         AudioReader(io.BytesIO())
+
+
+PCM_KIND = bytes.fromhex("0100000000001000800000aa00389b71")
+
+
+def extensible(data, *, bits, valid, block, kind=PCM_KIND):
+    fmt = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 8000, 8000 * block, block, bits, 22, valid, 0) + kind
+    body = b"WAVEfmt " + struct.pack("<I", len(fmt)) + fmt + b"data" + struct.pack("<I", len(data)) + data
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def test_24_bits_in_4_bytes(tmp_path):
+    """Under WAVE_FORMAT_EXTENSIBLE libsndfile goes by wBitsPerSample: 32 is read right, 24 as noise."""
+    values = [(value * 7919 % 2**24 - 2**23) << 8 for value in range(300)]
+    data = struct.pack("<300i", *values)
+    with AudioReader(io.BytesIO(extensible(data, bits=32, valid=24, block=4))) as reader:
+        assert reader.read(1000)[0].tolist() == values
+    wrong = [extensible(data, bits=24, valid=24, block=4), wav_bytes(data, bits=24, block=4)]
+    wrong.append(extensible(data, bits=24, valid=32, block=4))
+    for content in wrong:
+        (tmp_path / "a.wav").write_bytes(content)
+        for source in (io.BytesIO(content), tmp_path / "a.wav"):
+            with pytest.raises(AudioError, match="24-bit samples in 4-byte containers") as caught:
+                AudioReader(source)
+            assert caught.value.reason == "unsupported"
+
+
+@pytest.mark.parametrize(("block", "channels"), [(0, 1), (1, 1), (3, 2)])
+def test_impossible_block_align(block, channels):
+    content = wav_bytes(b"\1\0" * 600, block=block, channels=channels)
+    with pytest.raises(AudioError, match=f"gives {block} bytes to a frame") as caught:
+        AudioReader(io.BytesIO(content))
+    assert f"{channels} channels of 16 bits take {2 * channels}" in str(caught.value)
+
+
+def test_nothing_is_printed_on_the_standard_output(tmp_path):
+    """libsndfile prints while it reads broken sample dumps and ALAC packet tables, past Python's sys.stdout."""
+    sds = bytearray(written("SDS", "PCM_16"))
+    sds[30:3000] = b"\x99" * 2970
+    caf = bytearray(written("CAF", "ALAC_16"))
+    table = caf.index(b"pakt") + 36
+    (tmp_path / "a.sds").write_bytes(sds)
+    (tmp_path / "b.caf").write_bytes(caf[: table + 2] + b"\xff" * 8 + caf[table + 10 :])
+    program = (
+        "import sys\nfrom audiotconv.audio import AudioReader\nfrom audiotconv.errors import AudioError\n"
+        "for name in sys.argv[1:]:\n"
+        "    try:\n        AudioReader(name).read(1000)\n"
+        "    except AudioError as error:\n        print(error.reason, error, file=sys.stderr)\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "a.sds"), str(tmp_path / "b.caf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert "unsupported " in done.stderr
+    assert "MIDI sample dump" in done.stderr
+    assert "damaged " in done.stderr

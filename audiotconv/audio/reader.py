@@ -148,8 +148,8 @@ class AudioReader:
         if source.size == 0:
             raise AudioError(f"{self.name} is empty (0 bytes)", "empty")
         self._header = read_header(source)
-        if self._header.unsupported:
-            raise AudioError(f"{self.name} {self._header.unsupported}", "unsupported")
+        if self._header.refused:
+            raise AudioError(f"{self.name} {self._header.refused}", self._header.reason)
 
     def _system_error(self, error: OSError | ValueError) -> AudioFileError:
         if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -41,7 +41,7 @@ def read_header(source: Source) -> Header:
     start = source.at(0, 32)
     if start[:2] == _SAMPLE_DUMP[0] and start[3:4] == _SAMPLE_DUMP[1]:
         # libsndfile prints what it does not like in one on the standard output.
-        return Header(unsupported="is a MIDI sample dump (SDS), which is not read; convert it to WAV")
+        return Header("is a MIDI sample dump (SDS), which is not read; convert it to WAV")
     for magic, reader in _READERS.items():
         if start.startswith(magic):
             return reader(source)

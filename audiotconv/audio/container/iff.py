@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ from .source import NOTHING, Header, Source, shortfall
 __all__ = ["caf", "form"]
 
 _MOST_CHUNKS = 10_000
+_LONGEST_TABLE = 1 << 26
+_IMPOSSIBLE_SIZES = re.compile(rb"[\x80-\xff]{3}|[\x80-\xff]\Z")  # 2 MB and more, or without an end
 _UNKNOWN = 0x7F000000  # SoX into a pipe writes this and a bit; nobody has an AIFF file of 2 GB less 16 MB cut short
 _PLAIN = {b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64", b"ulaw", b"alaw"}
 
@@ -59,12 +62,16 @@ def _common(fields: bytes, kind: bytes) -> tuple[int, int]:
 
 def caf(source: Source) -> Header:
     """A Core Audio file; -1 is the length of data that go on to the file's end."""
+    truncated = ""
     for name, length, body in _chunks(source, 8, ">4sq", 0):
-        if name == b"data" and length > 0:
-            return Header(truncated=shortfall(length, source.size - body))
         if length < 0:
             break
-    return NOTHING
+        if name == b"data" and length:
+            truncated = shortfall(length, source.size - body)
+        elif name == b"pakt" and _IMPOSSIBLE_SIZES.search(source.at(body + 24, min(length - 24, _LONGEST_TABLE))):
+            # libsndfile prints what it finds in such a table on the standard output.
+            return Header("holds a packet table (pakt) with sizes that no packet has", reason="damaged")
+    return Header(truncated=truncated)
 
 
 def _chunks(source: Source, at: int, head: str, padding: int) -> Iterator[tuple[bytes, int, int]]:

@@ -82,10 +82,10 @@ def _header(layout: bytes, order: str, declared: int | None, present: int) -> He
     tag, channels, _rate, _speed, frame_bytes, bits = struct.unpack(order + "HHIIHH", layout[:16])
     pcm = tag == _PCM or (tag == _EXTENSIBLE and layout[24:40] == _PCM_KIND)
     fits = frame_bytes == channels * ((bits + 7) // 8)
-    unsupported = _misread(channels, frame_bytes, bits) if pcm and channels and bits and not fits else ""
+    refused = _misread(channels, frame_bytes, bits) if pcm and channels and bits and not fits else ""
     counted = fits and (pcm or tag in (_FLOAT, _EXTENSIBLE))
     truncated = "" if declared is None else shortfall(declared, present, frame_bytes if counted else 0)
-    return Header(unsupported, truncated)
+    return Header(refused, truncated)
 
 
 def _misread(channels: int, frame_bytes: int, bits: int) -> str:

@@ -13,13 +13,15 @@ __all__ = ["NOTHING", "Descriptor", "FileObject", "Header", "Source", "shortfall
 class Header:
     """What a container's header tells that libsndfile does not.
 
-    `unsupported` and `truncated` are the ends of sentences that begin with the file's name, empty where all is well.
+    `refused` and `truncated` are the ends of sentences that begin with the file's name, empty where all is well;
+    `reason` is the AudioError's for the former.
     `samples` is a number that must be decoded at the least, where only decoding tells how many there are.
     """
 
-    unsupported: str = ""
+    refused: str = ""
     truncated: str = ""
     samples: int | None = None
+    reason: str = "unsupported"
 
 
 NOTHING = Header()
@@ -43,7 +45,7 @@ class Descriptor:
 
     def at(self, offset: int, count: int) -> bytes:
         """Up to `count` bytes from `offset` on."""
-        return os.pread(self._descriptor, count, offset) if 0 <= offset < self.size else b""
+        return os.pread(self._descriptor, count, offset) if 0 <= offset < self.size and count > 0 else b""
 
 
 class FileObject:
