@@ -28,8 +28,8 @@ class RecipeError(AudiotconvError, ValueError):
 class AudioError(AudiotconvError, ValueError):
     """A recording's content cannot be used.
 
-    `reason` is one word or two for tables: "empty", "not audio", "unsupported", "non-finite", "truncated",
-    "damaged" or "changed while reading".
+    `reason` is one word or two for tables: "empty", "not audio", "unsupported", "non-finite", "too large",
+    "truncated", "damaged" or "changed while reading".
     """
 
     def __init__(self, message: str, reason: str) -> None:

@@ -239,10 +239,21 @@ def test_not_finite(tmp_path, bad):
     refused(tmp_path / "a.wav", AudioError, "non-finite", "sample 1234 of channel 1", str(bad))
 
 
-def test_large_but_finite(tmp_path):
-    wave = np.full((3000, 1), 3e38)
+@pytest.mark.parametrize("bad", [1.1e12, -3e38])
+def test_too_large(tmp_path, bad):
+    wave = tone(3000, channels=2)
+    wave[1234, 1] = bad
     soundfile.write(tmp_path / "a.wav", wave, 8000, "FLOAT")
-    assert np.isfinite(everything(tmp_path / "a.wav")[1]).all()
+    refused(tmp_path / "a.wav", AudioError, "too large", "sample 1234 of channel 1", "at most 1e+12")
+    with pytest.raises(AudioError, match=r"sample 1234 of channel 1 is .*at most 1e") as caught:
+        as_samples(wave.T)
+    assert caught.value.reason == "too large"
+
+
+def test_as_large_as_accepted(tmp_path):
+    wave = np.full((3000, 1), 1e12)
+    soundfile.write(tmp_path / "a.wav", wave, 8000, "FLOAT")
+    assert everything(tmp_path / "a.wav")[1].max() == np.float32(1e12)
 
 
 def test_changed_while_reading(tmp_path):

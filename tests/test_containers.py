@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import soundfile
 from sounds import tone, wav_bytes
@@ -205,3 +206,27 @@ def test_nothing_is_printed_on_the_standard_output(tmp_path):
     assert "unsupported " in done.stderr
     assert "MIDI sample dump" in done.stderr
     assert "damaged " in done.stderr
+
+
+# soundfile's callbacks for file objects report a seek before the beginning on standard error and go on.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", [kind for kind in soundfile.available_formats() if kind not in ("RAW", "SD2")])
+def test_damaged_files_raise_only_errors_of_the_project(kind, tmp_path):
+    """Each of 15 damaged files of every container, some 330, is read or refused."""
+    rng = np.random.default_rng(len(kind) + ord(kind[-1]))
+    subtypes = [subtype for subtype in soundfile.available_subtypes(kind) if written(kind, subtype, 300)]
+    for number in range(15):
+        content = bytearray(written(kind, subtypes[number % len(subtypes)], 300))
+        for _ in range(rng.integers(1, 12)):
+            reach = rng.choice([40, 120, len(content)])
+            content[rng.integers(0, min(reach, len(content)))] = rng.choice([0, 127, 128, 255, rng.integers(256)])
+        if number % 3 == 0:
+            del content[rng.integers(4, len(content)) :]
+        (tmp_path / "a").write_bytes(content)
+        for source in (io.BytesIO(content), tmp_path / "a"):
+            try:
+                with AudioReader(source) as reader:
+                    for block, _ in zip(reader.blocks(), range(20), strict=False):
+                        assert np.isfinite(block).all()
+            except AudiotconvError as error:
+                assert "\n" not in str(error)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import AudioError, AudioFileError
 from .container import Descriptor, FileObject, Header, read_header
+from .samples import check_amplitude
 
 __all__ = ["DECODED_VALUES", "MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "shown"]
 
@@ -208,7 +209,7 @@ class AudioReader:
         Raises
         ------
         AudioError
-            If a sample is NaN or infinite, or the data cannot be decoded.
+            If a sample is NaN, infinite or beyond 1e12 in amplitude, or the data cannot be decoded.
         AudioFileError
             If the system cannot read the file.
         """
@@ -248,23 +249,9 @@ class AudioReader:
             raise AudioError(message, "damaged") from None
         samples = np.ascontiguousarray(block.T)
         if self.dtype == np.float32:
-            self._check_finite(samples)
+            check_amplitude(samples, name=self.name, first=self._decoded_to)
         self._decoded_to += samples.shape[1]
         return samples
-
-    def _check_finite(self, samples: NDArray[Any]) -> None:
-        # A sum is finite unless an entry is not, or it overflows: one fast pass for nearly every block.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.isfinite(samples.sum()):
-                return
-        bad = np.argwhere(~np.isfinite(samples.T))
-        if len(bad):
-            time, channel = bad[0]
-            raise AudioError(
-                f"{self.name}: sample {self._decoded_to + int(time)} of channel {int(channel)} is "
-                f"{float(samples[channel, time])}; every sample must be finite",
-                "non-finite",
-            )
 
     def finish(self) -> None:
         """Check, once all has been read, that the file held what it declared and did not change meanwhile."""

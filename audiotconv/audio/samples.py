@@ -9,8 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import AudioError, ParameterError
 
-__all__ = ["as_samples", "mean_of_channels", "scale_of"]
+__all__ = ["MAX_AMPLITUDE", "as_samples", "check_amplitude", "mean_of_channels", "scale_of"]
 
+# Full scale is 1, and 32-bit integers that someone stored as they are in a float file reach 2e9. At 1e12 squares are
+# 1e24, which leaves a factor of 3e14 for the gains of filters and sums over windows before float32 overflows.
+MAX_AMPLITUDE = 1e12
 _SCALES = {"int16": 2.0**-15, "int32": 2.0**-31, "float32": 1.0}
 
 
@@ -32,7 +35,7 @@ def as_samples(signal: ArrayLike) -> NDArray[Any]:
     ParameterError
         If the array has another number of dimensions or another type.
     AudioError
-        If a sample is NaN or infinite, naming the first one.
+        If a sample is NaN, infinite or beyond MAX_AMPLITUDE, naming the first one.
     """
     array = np.asarray(signal)
     if array.ndim not in (1, 2):
@@ -49,16 +52,30 @@ def as_samples(signal: ArrayLike) -> NDArray[Any]:
     if name == "float32":
         with np.errstate(over="ignore", invalid="ignore"):  # beyond float32's range becomes infinite, an error below
             result = np.require(array, name, ["C", "W", "A"])
-        bad = np.argwhere(~np.isfinite(result.T))
-        if len(bad):
-            time, channel = bad[0]
-            raise AudioError(
-                f"sample {int(time)} of channel {int(channel)} is {array[channel, time]}; every sample must be finite "
-                "(and within the range of float32)",
-                "non-finite",
-            )
+        check_amplitude(result, array)
         return result
     return np.require(array, name, ["C", "W", "A"])
+
+
+def check_amplitude(
+    samples: NDArray[np.float32], original: NDArray[Any] | None = None, name: str = "", first: int = 0
+) -> None:
+    """Raise AudioError where a sample is NaN, infinite or too large, naming the first one, counted from `first` on.
+
+    `original` has the values to show, where `samples` are rounded from it.
+
+    Shape: (channels, time)
+    """
+    # Two reductions, and a comparison with NaN is false: one fast look for nearly every block.
+    if samples.size == 0 or (samples.min() >= -MAX_AMPLITUDE and samples.max() <= MAX_AMPLITUDE):
+        return
+    time, channel = (int(at) for at in np.argwhere(~(np.abs(samples.T) <= MAX_AMPLITUDE))[0])
+    value = (samples if original is None else original)[channel, time]
+    where = f"{name}: sample" if name else "sample"
+    message = f"{where} {first + time} of channel {channel} is {value:g}; every sample must be finite"
+    if np.isfinite(value):
+        raise AudioError(f"{message} and at most {MAX_AMPLITUDE:g} in amplitude (full scale is 1)", "too large")
+    raise AudioError(message, "non-finite")
 
 
 def mean_of_channels(samples: NDArray[Any]) -> NDArray[Any]:
