@@ -29,6 +29,7 @@ _HOMES = {
     "conv_transpose1d": "stages",
     "extract": "extraction",
     "extract_folder": "batch",
+    "filter_energy": "stages",
     "gabor_bank": "filters",
     "gammatone_bank": "filters",
     "get_recipe": "recipes",
@@ -52,6 +53,7 @@ __all__ = [
     "conv_transpose1d",
     "extract",
     "extract_folder",
+    "filter_energy",
     "gabor_bank",
     "gammatone_bank",
     "get_recipe",
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     from .filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
     from .geometry import Geometry
     from .recipes import Recipe, get_recipe, list_recipes
-    from .stages import Plan, conv1d, conv_transpose1d, plan, pool1d
+    from .stages import Plan, conv1d, conv_transpose1d, filter_energy, plan, pool1d
 
 
 def __getattr__(name: str) -> Any:

@@ -103,7 +103,7 @@ def pooled(values, how, padding, weights, p, ddof):
     }[how]
 
 
-def bank_energy(x, bank, window, hop, stride):
+def bank_energy(x, bank, window, hop, stride, weights=None):
     """x (channels, time) at full scale 1; frames centred on hops, zeros around x; taps as float32 has them."""
     x = np.asarray(x, np.float64)
     kind = np.complex64 if np.iscomplexobj(bank.taps) else np.float32
@@ -117,8 +117,8 @@ def bank_energy(x, bank, window, hop, stride):
         for i in range(0, window, stride):
             newest = f * hop - early + i + bank.advance + pad
             seen = padded[:, newest - bank.span + 1 : newest + 1][:, ::-1]
-            out[:, :, f] += np.abs(seen @ taps.T) ** 2
-    return out / (window // stride)
+            out[:, :, f] += np.abs(seen @ taps.T) ** 2 * (stride / window if weights is None else weights[i])
+    return out
 
 
 def log(x, floor, factor=1.0):

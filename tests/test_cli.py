@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ from audiotconv.cli import shell as shared
 from audiotconv.cli.extract import MOST_LISTED, _length, _progress
 
 N = 2000 if JIT else 300
+MATPLOTLIB = importlib.util.find_spec("matplotlib") is not None
 
 
 @pytest.fixture
@@ -270,7 +272,7 @@ def test_warmup_and_doctor(run):
 
 
 @pytest.mark.skipif(not JIT, reason="times compiled code")
-def test_bench(run):
+def test_bench(run, tmp_path):
     code, text, _ = run("bench", "filterbank", "--seconds", 0.2, "--repeats", 1)
     assert code == 0
     assert "64 bands x 401 taps" in text
@@ -278,6 +280,13 @@ def test_bench(run):
     results = json.loads(run("bench", "filterbank", "--seconds", 0.2, "--repeats", 1, "--threads", 2, "--json")[1])
     assert {"environment", "results"} == set(results)
     assert all(row["error"] < 1e-5 for row in results["results"])
+    picture = tmp_path / "pool.png"
+    code, text, _ = run("bench", "pool", "--only", "max, 400 every 160", "--repeats", 1, "--plot", picture)
+    assert code == (0 if MATPLOTLIB else 2)
+    assert picture.exists() == MATPLOTLIB
+    code, text, _ = run("bench", "conv", "--only", "dense 8", "--repeats", 1)
+    assert "audiotconv (rows)" in text
+    assert run("bench", "conv", "--only", "no such case")[0] == 2
     code, text, _ = run("bench", "reading", "--files", 2, "--seconds", 1)
     assert "x real time" in text
     assert 0 < json.loads(run("bench", "reading", "--files", 2, "--seconds", 1, "--json")[1])["share"] < 1

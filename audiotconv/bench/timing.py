@@ -26,13 +26,18 @@ Work = Callable[[], Any]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One job, and who does it: functions that take nothing and give the result, by name, ours first."""
+    """One job, and who does it: functions that take nothing and give the result, by name, ours first.
+
+    `size` is how many bytes are read and written at least.
+    """
 
     name: str
     audio_seconds: float
     operations: float
     reference: Any
     contenders: dict[str, Work]
+    method: str = ""
+    size: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +50,13 @@ class Result:
 
     case: str
     contender: str
+    method: str
     seconds: float
     real_time_factor: float
     gflops: float
     peak_gflops: float
     of_peak: float
+    gb_per_second: float
     error: float
     times_ours: float = field(default=1.0)
 
@@ -80,17 +87,19 @@ def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
             work()
             times[name].append(time.perf_counter() - start)
     medians = {name: float(np.median(values)) for name, values in times.items()}
-    ours = next(iter(medians.values()))
+    first, ours = next(iter(medians.items()))
     peak = float(np.median(peaks))
     return [
         Result(
             case=case.name,
             contender=name,
+            method=case.method if name == first else "",
             seconds=seconds,
             real_time_factor=case.audio_seconds / seconds,
             gflops=case.operations / seconds / 1e9,
             peak_gflops=peak / 1e9,
             of_peak=case.operations / seconds / (threads * peak),
+            gb_per_second=case.size / seconds / 1e9,
             error=errors[name],
             times_ours=seconds / ours,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,19 +14,35 @@ from .shell import Format, Json, announced_compilation, bench_app, console_for
 if TYPE_CHECKING:
     from ..bench.timing import Case
 
-__all__ = ["conv", "filterbank", "memory", "reading"]
+__all__ = ["conv", "filterbank", "memory", "pool", "reading"]
 
 
 _Threads = Annotated[int, typer.Option(min=1, help="Threads of each contender.")]
 _Repeats = Annotated[int, typer.Option(min=1, help="Runs of each contender, in turn.")]
 
 
+_Plot = Annotated[Path | None, typer.Option(help="Also draw the peers' times against ours (needs matplotlib).")]
+_Only = Annotated[str, typer.Option(help="Only cases whose name holds this.")]
+
+
 @bench_app.command()
-def conv(threads: _Threads = 1, repeats: _Repeats = 7, as_json: Json = False) -> None:
+def conv(
+    threads: _Threads = 1, repeats: _Repeats = 7, only: _Only = "", plot: _Plot = None, as_json: Json = False
+) -> None:
     """Temporal convolution of many shapes, beside torch.conv1d where installed, scipy.signal and NumPy."""
     from ..bench.conv import conv_cases
 
-    _side_by_side(lambda: conv_cases(threads), threads, repeats, as_json)
+    _side_by_side(lambda: conv_cases(threads), threads, repeats, as_json, only, plot)
+
+
+@bench_app.command()
+def pool(
+    threads: _Threads = 1, repeats: _Repeats = 7, only: _Only = "", plot: _Plot = None, as_json: Json = False
+) -> None:
+    """Pooling of many shapes, beside torch where installed, scipy.ndimage and a plain copy."""
+    from ..bench.pool import pool_cases
+
+    _side_by_side(lambda: pool_cases(threads), threads, repeats, as_json, only, plot)
 
 
 @bench_app.command()
@@ -41,23 +58,40 @@ def filterbank(
     _side_by_side(lambda: filterbank_cases(seconds, threads), threads, repeats, as_json)
 
 
-def _side_by_side(cases: Callable[[], list[Case]], threads: int, repeats: int, as_json: bool) -> None:
+def _side_by_side(
+    cases: Callable[[], Iterable[Case]],
+    threads: int,
+    repeats: int,
+    as_json: bool,
+    only: str = "",
+    plot: Path | None = None,
+) -> None:
     """Time the cases, and print a row for each contender."""
     from rich.table import Table
 
+    from ..bench.plot import draw, matplotlib_or_error
     from ..bench.timing import environment, interleaved, on_threads
 
+    if plot is not None:
+        matplotlib_or_error()  # now, rather than when the work is done
     with announced_compilation(console_for(stderr=True)), on_threads(threads):
-        results = [result for case in cases() for result in interleaved(case, repeats, threads)]
+        results = [r for case in cases() if only in case.name for r in interleaved(case, repeats, threads)]
+    if not results:
+        raise typer.BadParameter(f"no case's name holds {only!r}", param_hint="--only")
     facts = {**environment(threads), "repeats": repeats}
+    if plot is not None:
+        draw(results, plot, f"{facts['processor']}, {threads} thread(s)")
     if as_json:
         typer.echo(json.dumps({"environment": facts, "results": [result.to_dict() for result in results]}, indent=1))
         return
-    table = Table("case", "who", "ms", "x real time", "GFLOP/s", "of FMA peak", "time / ours", "max error")
+    names = ("case", "who", "ms", "x real time", "GFLOP/s", "of FMA peak", "GB/s", "time / ours", "max error")
+    table = Table(*names)
     for result in results:
+        who = f"{result.contender} ({result.method})" if result.method else result.contender
         table.add_row(
-            result.case, result.contender, f"{result.seconds * 1e3:.2f}", f"{result.real_time_factor:,.0f}",
-            f"{result.gflops:.1f}", f"{result.of_peak:.0%}", f"{result.times_ours:.2f}", f"{result.error:.1e}",
+            result.case, who, f"{result.seconds * 1e3:.2f}", f"{result.real_time_factor:,.0f}",
+            f"{result.gflops:.1f}", f"{result.of_peak:.0%}", f"{result.gb_per_second:.1f}",
+            f"{result.times_ours:.2f}", f"{result.error:.1e}",
         )  # fmt: skip
     peaks = [result.peak_gflops for result in results]
     out = console_for()
@@ -65,7 +99,8 @@ def _side_by_side(cases: Callable[[], list[Case]], threads: int, repeats: int, a
     out.print(
         f"{facts['processor']}, {threads} thread(s), {facts['vector_bits']}-bit vectors, "
         f"FMA peak {min(peaks):.0f} to {max(peaks):.0f} GFLOP/s per core; audio at 16 kHz; operations are those of "
-        "direct convolution without zero taps; error relative to the largest value\n"
+        "direct sums, so that transforms can reach more than all of the peak; bytes are those of input and output; "
+        "error relative to the largest value\n"
         + ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     )
 

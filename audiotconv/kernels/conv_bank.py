@@ -18,7 +18,7 @@ from .simd import copy, fma, lanes, load, load_tile, outer, store, store_rows, t
 __all__ = ["COLS", "conv1d_bank"]
 
 _STRETCH = 48  # outputs: a multiple of every vector's lanes and of ROWS
-_INPUTS = 4096  # inputs of one task, where one stretch does not need more
+_INPUTS = 32768  # inputs of one task, where one stretch does not need more
 
 
 @kernel

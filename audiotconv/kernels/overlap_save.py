@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from .compile import kernel
-from .exp import SQUARED_MODULUS, activate
+from .exp import NONE, SQUARED_MODULUS, activate
 from .fft import forward, inverse
 from .simd import broadcast, copy, fma, lanes, load, store
 
@@ -127,6 +127,14 @@ def conv1d_blocks(x, hr, hi, bias, groups, w, block, stride, left, kind, slope, 
                     for t in range(here):
                         y[t] = y[t * stride]
                 offset = broadcast(bias[f])
+                if kind == NONE:
+                    to = (item * out.shape[1] + f) * outputs + begin
+                    whole = here // width * width
+                    for t in range(0, whole, width):
+                        store(out, to + t, load(y, t) + offset)
+                    for t in range(whole, here):
+                        out[item, f, begin + t] = y[t] + bias[f]
+                    continue
                 for t in range(0, here, width):
                     store(y, t, load(y, t) + offset)
                 if kind == SQUARED_MODULUS:
@@ -137,8 +145,7 @@ def conv1d_blocks(x, hr, hi, bias, groups, w, block, stride, left, kind, slope, 
                     if f % 2:
                         copy(squares, at, out, (item * out.shape[1] + f // 2) * outputs + begin, here)
                 else:
-                    if kind:
-                        activate(y, 0, (here + width - 1) // width * width, kind, slope, edge)
+                    activate(y, 0, (here + width - 1) // width * width, kind, slope, edge)
                     copy(y, 0, out, (item * out.shape[1] + f) * outputs + begin, here)
 
 
@@ -212,6 +219,10 @@ def energy_blocks(x, hr, hi, parts, w, block, origin, hop, weights, run, out):  
                     store(sums, s + 2 * width, c)
                     store(sums, s + 3 * width, d)
                 count = POOL_SUMS
+                while count > width:
+                    count //= 2
+                    for i in range(0, count, width):
+                        store(sums, i, load(sums, i) + load(sums, i + count))
                 while count > 1:
                     count //= 2
                     for i in range(count):

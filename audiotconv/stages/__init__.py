@@ -5,8 +5,20 @@ from .base import Stage
 from .chain import Chain
 from .conv import conv1d
 from .conv_transpose import conv_transpose1d
+from .energy import filter_energy
 from .log import Log
 from .plan import Plan, plan
 from .pool import pool1d
 
-__all__ = ["BankEnergy", "Chain", "Log", "Plan", "Stage", "conv1d", "conv_transpose1d", "plan", "pool1d"]
+__all__ = [
+    "BankEnergy",
+    "Chain",
+    "Log",
+    "Plan",
+    "Stage",
+    "conv1d",
+    "conv_transpose1d",
+    "filter_energy",
+    "plan",
+    "pool1d",
+]

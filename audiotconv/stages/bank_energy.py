@@ -14,7 +14,7 @@ from ..geometry import Geometry
 from ..kernels import bank as kernels
 from .base import Stage, aligned_empty
 
-__all__ = ["BankEnergy"]
+__all__ = ["BankEnergy", "used_taps"]
 
 _CHUNK_OUTPUTS = 512  # filter outputs held at a time: they and the samples under them stay in the second-level cache
 
@@ -65,12 +65,7 @@ class BankEnergy(Stage):
         self.bank = bank
         self.window, self.hop, self.stride = window, hop, stride
         self.features = tuple(f"{centre:.1f} Hz" for centre in bank.centres)
-        # What a frame sees is what its taps do not ignore: a gammatone's first one, for example, is always zero.
-        used = np.flatnonzero(bank.taps.any(axis=0))
-        if not len(used):
-            raise ParameterError("every tap of the bank is zero")
-        taps = bank.taps[:, used[0] : used[-1] + 1]
-        back = int(used[-1]) - bank.advance  # how far before an output's own sample its filter sees
+        taps, back = used_taps(bank)
         span = window - stride + taps.shape[1]
         lead = (window - hop) // 2 + back
         self.geometry = Geometry(
@@ -97,6 +92,17 @@ class BankEnergy(Stage):
         """Floating-point operations for each sample and channel: two for every tap that is multiplied."""
         taps = int((self._extent[:, 1] - self._extent[:, 0]).sum()) * int(kernels.BAND_GROUP * self._taps.shape[1])
         return 2.0 * taps / self.stride
+
+
+def used_taps(bank: FilterBank) -> tuple[NDArray[Any], int]:
+    """The taps without those that are zero in all bands, and how far before its own sample an output sees.
+
+    What a frame sees is what its taps do not ignore: a gammatone's first one, for example, is always zero.
+    """
+    used = np.flatnonzero(bank.taps.any(axis=0))
+    if not len(used):
+        raise ParameterError("every tap of the bank is zero")
+    return bank.taps[:, used[0] : used[-1] + 1], int(used[-1]) - bank.advance
 
 
 def _packed(taps: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -14,7 +14,7 @@ from ..kernels.fft import LEAST_SIZE
 from ..kernels.simd import TILE_ROWS
 from .checks import integer_at_least
 
-__all__ = ["METHODS", "Candidate", "Plan", "plan"]
+__all__ = ["METHODS", "Candidate", "Plan", "plan", "transform_cost"]
 
 METHODS = ("packed", "rows", "bank", "overlap-save")
 
@@ -22,8 +22,8 @@ METHODS = ("packed", "rows", "bank", "overlap-save")
 # the machine, or one recipe would give other bits on another processor. Measured with `audiotconv bench conv`.
 _DIRECT = 75.0  # GFLOP/s of sums of products
 _OUTPUT = 0.5  # ns to write a value
-_TRANSFORM = 45.0  # GFLOP/s of a transform, at 5 n log2(n) operations, within the second-level cache
-_LARGE, _LARGE_TRANSFORM = 16_384, 30.0  # beyond it
+_TRANSFORM = 45.0  # GFLOP/s of a transform, at 5 n log2(n) operations, within the first-level cache
+_SMALL, _LOSS, _SLOWEST = 2048, 4.0, 26.0  # up to which size; less for each doubling; and at least
 _PRODUCT = 0.3  # ns for each complex product of spectra
 _MARGIN = 1.5  # sums of products are exact to the last place wherever a signal is small: they win near ties
 _MOST = 1 << 26  # values of all filters' spectra
@@ -176,9 +176,14 @@ def _transform(filters: int, channels: int, groups: int, reach: int, stride: int
         block = (size - reach) // stride + 1 if size >= reach else 0
         if size < LEAST_SIZE or filters * channels * size > _MOST or block < 1:
             continue
-        rate = _TRANSFORM if size <= _LARGE else _LARGE_TRANSFORM
-        transforms = (filters + channels * groups) * 5 * size * math.log2(size) / rate
-        cost = (transforms + filters * channels * size * _PRODUCT) / (2 * block) + _OUTPUT * filters
+        cost = transform_cost(filters, channels, groups, size) / (2 * block) + _OUTPUT * filters
         if cost < least:
             best, least = size, cost
     return best, least
+
+
+def transform_cost(filters: int, channels: int, groups: int, size: int) -> float:
+    """Nanoseconds for two blocks: every channel's transform, the products, and every filter's transform back."""
+    rate = max(_SLOWEST, _TRANSFORM - _LOSS * max(0.0, math.log2(size / _SMALL)))
+    transforms = (filters + channels * groups) * 5 * size * math.log2(size) / rate
+    return transforms + filters * channels * size * _PRODUCT
