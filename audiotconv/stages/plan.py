@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from ..errors import ParameterError
 from ..kernels.fft import LEAST_SIZE
-from ..kernels.simd import TILE_ROWS
 from .checks import integer_at_least
 
 __all__ = ["METHODS", "Candidate", "Plan", "plan", "transform_cost"]
@@ -20,19 +19,17 @@ METHODS = ("packed", "rows", "bank", "overlap-save")
 
 # The cost model: nanoseconds on one AVX2 core of about 100 GFLOP/s. Only ratios matter, and they must not depend on
 # the machine, or one recipe would give other bits on another processor. Measured with `audiotconv bench conv`.
-_DIRECT = 75.0  # GFLOP/s of sums of products
 _OUTPUT = 0.5  # ns to write a value
+_PACKED, _ROWS, _BANK = 75.0, 60.0, 70.0  # GFLOP/s of the sums of products
+_PACKED_TILE, _BANK_TILE = 8, 16  # filters that are computed together, wanted or not
+_PACK, _GATHER, _TILE_TIMES = 0.35, 0.9, 24  # ns to pack a value, at strides above one, and time steps of a tile
+_TRANSPOSE = 1.0  # ns to bring a value of `bank` into its row
 _TRANSFORM = 45.0  # GFLOP/s of a transform, at 5 n log2(n) operations, within the first-level cache
 _SMALL, _LOSS, _SLOWEST = 2048, 4.0, 26.0  # up to which size; less for each doubling; and at least
 _PRODUCT = 0.3  # ns for each complex product of spectra
 _MARGIN = 1.5  # sums of products are exact to the last place wherever a signal is small: they win near ties
-_MOST = 1 << 26  # values of all filters' spectra
-
-# Among the direct ones, which add in the same order and give the same bits, speed alone decides.
-_FEW_FILTERS = 3 * TILE_ROWS // 4  # up to so many in a group, one at a time is faster than a tile that is mostly idle
-_SHORT = 64  # products of an output, up to which a whole tile's filters are still faster one at a time
-_FEW_STRIDES = 16  # `rows` copies every phase of a stride
-_MOST_SCRATCH = 1 << 24  # values that `rows` and `bank` may copy in one piece
+_MOST_SPECTRA = 1 << 26  # values of all filters' spectra
+_MOST_STRIDE, _MOST_SCRATCH = 16, 1 << 24  # `rows` copies every phase of a stride; values copied in one piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def plan(
     >>> plan((64, 64, 3), dilation=8).method
     'packed'
     >>> print(plan((1, 1, 401)).explain().splitlines()[0])
-    overlap-save: its estimated cost is 4.5 times less than that of sums of products
+    overlap-save: its estimated cost is 6.3 times less than that of sums of products
     """
     shape = weight if isinstance(weight, tuple) else np.shape(weight)
     if len(shape) == 1:
@@ -125,57 +122,56 @@ def plan(
     if method not in ("auto", *METHODS):
         raise ParameterError(f"method is {method!r}; it must be auto, {', '.join(METHODS)}")
     reach = dilation * (taps - 1) + 1
-    pairs = activation == "squared_modulus"
-    direct = 2.0 * filters * channels * taps / _DIRECT + _OUTPUT * filters
+    each = filters // groups or 1
+    reach = dilation * (taps - 1) + 1
     size, blocks = _transform(filters, channels, groups, reach, stride)
-    straight = _direct_method(filters // groups, channels, taps, reach, stride, pairs)
-    details = {
-        "packed": "inputs packed to tiles" + (", gathered at the stride" if stride > 1 else ""),
-        "rows": "one filter at a time" + (": not for pairs of filters" if pairs else ""),
-        "bank": "filters side by side in vectors",
-        "overlap-save": f"transforms of {size} points" if size else "the filters are too long or too many",
-    }
-    costs = dict.fromkeys(METHODS, direct) | {"overlap-save": blocks}
-    if pairs:
-        costs["rows"] = math.inf
-    candidates = tuple(Candidate(name, costs[name], details[name]) for name in METHODS)
-    if method != "auto":
-        if not math.isfinite(costs[method]):
-            raise ParameterError(f"method is {method!r}, which cannot do this ({details[method]})")
-        return Plan(method, size if method == "overlap-save" else 0, candidates, "it was asked for")
-    if blocks * _MARGIN < direct:
-        times = direct / blocks
-        reason = f"its estimated cost is {times:.1f} times less than that of sums of products"
-        return Plan("overlap-save", size, candidates, reason)
-    reason = {
-        "packed": "many filters see the same inputs",
-        "rows": "there are few filters in a group",
-        "bank": "a stride is only an address to it",
-    }[straight]
-    return Plan(straight, 0, candidates, f"{reason}; sums of products beat transforms or come near")
-
-
-def _direct_method(filters: int, channels: int, taps: int, reach: int, stride: int, pairs: bool) -> str:
+    products = 2.0 * channels * taps * groups
+    phases = min(taps, stride // math.gcd(stride, dilation))
+    moved = groups * channels * min(taps, phases * (1 + reach / stride / _TILE_TIMES))
+    rows = bank = math.inf
     if channels * reach < _MOST_SCRATCH:
-        few = TILE_ROWS if channels * taps <= _SHORT else _FEW_FILTERS
-        if filters <= few and stride <= _FEW_STRIDES and not pairs:
-            return "rows"
-        if stride > 1:
-            return "bank"
-    return "packed"
+        bank = products * _whole(each, _BANK_TILE) / _BANK + _TRANSPOSE * filters
+        if stride <= _MOST_STRIDE and activation != "squared_modulus":
+            rows = products * each / _ROWS
+    packed = products * _whole(each, _PACKED_TILE) / _PACKED + moved * (_PACK if stride == 1 else _GATHER)
+    candidates = (
+        Candidate("packed", packed + _OUTPUT * filters, "inputs packed to tiles, many filters at once"),
+        Candidate("rows", rows + _OUTPUT * filters, "one filter at a time"),
+        Candidate("bank", bank + _OUTPUT * filters, "filters side by side in vectors"),
+        Candidate("overlap-save", blocks, f"transforms of {size} points" if size else "filters too long or too many"),
+    )
+    direct = min(candidates[:3], key=lambda candidate: candidate.nanoseconds)
+    chosen = direct
+    if method != "auto":
+        chosen = candidates[METHODS.index(method)]
+        reason = "it was asked for"
+        if not math.isfinite(chosen.nanoseconds):
+            raise ParameterError(f"method is {method!r}, which cannot do this; by itself plan takes {direct.method!r}")
+    elif blocks * _MARGIN < direct.nanoseconds:
+        chosen = candidates[3]
+        times = direct.nanoseconds / blocks
+        reason = f"its estimated cost is {times:.1f} times less than that of sums of products"
+    elif blocks < direct.nanoseconds:
+        reason = f"sums of products are more exact, and transforms not {_MARGIN} times cheaper"
+    else:
+        reason = "its estimated cost is the least"
+    return Plan(chosen.method, size if chosen.method == "overlap-save" else 0, candidates, reason)
+
+
+def _whole(count: int, tile: int) -> int:
+    return -(-count // tile) * tile
 
 
 def _transform(filters: int, channels: int, groups: int, reach: int, stride: int) -> tuple[int, float]:
     """The best size of transform, and the cost of an output time step with it."""
     best, least = 0, math.inf
     n = LEAST_SIZE
-    while n < 2 * reach:
+    while n < reach:
         n *= 2
-    n //= 2
     for size in (n, 2 * n, 4 * n, 8 * n, 16 * n):
-        block = (size - reach) // stride + 1 if size >= reach else 0
-        if size < LEAST_SIZE or filters * channels * size > _MOST or block < 1:
-            continue
+        if filters * channels * size > _MOST_SPECTRA:
+            break
+        block = (size - reach) // stride + 1
         cost = transform_cost(filters, channels, groups, size) / (2 * block) + _OUTPUT * filters
         if cost < least:
             best, least = size, cost
