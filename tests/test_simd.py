@@ -41,13 +41,19 @@ def test_load_store_gather_broadcast_and_arithmetic(dtype, rng):
         simd.store(out, 6 * n, simd.minimum(x, y))
         simd.store(out, 7 * n, simd.maximum(x, y))
         simd.store(out, 8 * n, simd.gather(a, 1, 3))
+        simd.store(out, 9 * n, -x)
+        simd.store(out, 10 * n, simd.evens(x, y))
+        simd.store(out, 11 * n, simd.odds(x, y))
+        simd.store(out, 12 * n, simd.splat(x, 3) + simd.splat(y, simd.itemsize(x)))
         return n
 
-    out = np.full(9 * count + 1, 77, dtype)
+    out = np.full(13 * count + 1, 77, dtype)
     assert work(a, b, dtype(3), out) == count
     x, y = a[1 : 1 + count], b[2 : 2 + count]
     exact = [x + y, x - y, x * y, x / y, None, np.sqrt(y), np.minimum(x, y), np.maximum(x, y), a[1 : 1 + 3 * count : 3]]
-    for got, want in zip(out.reshape(-1)[: 9 * count].reshape(9, count), exact, strict=True):
+    both = np.concatenate([x, y])
+    exact += [-x, both[::2], both[1::2], np.full(count, 3 + np.dtype(dtype).itemsize)]
+    for got, want in zip(out.reshape(-1)[: 13 * count].reshape(13, count), exact, strict=True):
         if want is not None:
             np.testing.assert_array_equal(got, want)
     fused = np.asarray(x, np.longdouble) * y + 3
@@ -197,3 +203,19 @@ def test_the_loop_that_measures_the_peak_computes(rng):
     multiply_add_loop(numbers, vectors, 3, out)
     want = 3 * np.lib.stride_tricks.sliding_window_view(numbers, 5)[:ROWS] @ vectors
     np.testing.assert_allclose(out, want, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", REALS)
+def test_copy(dtype, rng):
+    a = rng.standard_normal(100).astype(dtype)
+
+    @njit
+    def work(a, out, count):
+        simd.copy(a, 3, out, 5, count)
+
+    for count in (-1, 0, 1, lanes_of(dtype), 2 * lanes_of(dtype) + 1):
+        out = np.zeros(60, dtype)
+        work(a, out, count)
+        np.testing.assert_array_equal(out[5 : 5 + max(0, count)], a[3 : 3 + max(0, count)])
+        assert not out[:5].any()
+        assert not out[5 + max(0, count) :].any()

@@ -68,6 +68,8 @@ class Result:
 def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
     """Run each contender once to warm up and to measure its error, then all in turn `repeats` times.
 
+    In its turn a contender runs twice, and the second time counts.
+
     The multiply-add peak that they are compared with is measured in turn with them, too: on a shared machine it
     changes as the times do.
     """
@@ -83,6 +85,7 @@ def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
         for name, work in case.contenders.items():
             time.sleep(_SETTLE)
             peaks.append(max(multiply_adds() for _ in range(10)))
+            work()  # so that caches and threads are as in a loop of this work alone
             start = time.perf_counter()
             work()
             times[name].append(time.perf_counter() - start)

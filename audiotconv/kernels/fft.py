@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .simd import VECTOR_BITS, lanes, load, splat, store, transpose
+from .simd import VECTOR_BITS, fma, lanes, load, splat, store, transpose
 
 __all__ = ["LEAST_SIZE", "forward", "frequencies", "inverse", "twiddles"]
 
@@ -70,7 +70,12 @@ def frequencies(n: int, dtype: Any) -> NDArray[np.int64]:
 
 @njit(nogil=True)
 def _times(ar, ai, br, bi):  # type: ignore[no-untyped-def]
-    return ar * br - ai * bi, ar * bi + ai * br
+    return fma(ar, br, -(ai * bi)), fma(ar, bi, ai * br)
+
+
+@njit(nogil=True)
+def _times_conjugate(ar, ai, br, bi):  # type: ignore[no-untyped-def]
+    return fma(ar, br, ai * bi), fma(ai, br, -(ar * bi))
 
 
 @njit(nogil=True)
@@ -99,10 +104,9 @@ def _fourth(re, im, at, q, w, k):  # type: ignore[no-untyped-def]
 def _fourth_back(re, im, at, q, w, k):  # type: ignore[no-untyped-def]
     """What undoes `_fourth`, but for a factor of 4."""
     ar, ai = load(re, at), load(im, at)
-    zero = splat(ar, 0.0)
-    br, bi = _times(load(re, at + q), load(im, at + q), load(w, k), zero - load(w, k + q))
-    cr, ci = _times(load(re, at + 2 * q), load(im, at + 2 * q), load(w, k + 2 * q), zero - load(w, k + 3 * q))
-    dr, di = _times(load(re, at + 3 * q), load(im, at + 3 * q), load(w, k + 4 * q), zero - load(w, k + 5 * q))
+    br, bi = _times_conjugate(load(re, at + q), load(im, at + q), load(w, k), load(w, k + q))
+    cr, ci = _times_conjugate(load(re, at + 2 * q), load(im, at + 2 * q), load(w, k + 2 * q), load(w, k + 3 * q))
+    dr, di = _times_conjugate(load(re, at + 3 * q), load(im, at + 3 * q), load(w, k + 4 * q), load(w, k + 5 * q))
     sr, si, tr, ti = ar + cr, ai + ci, ar - cr, ai - ci
     ur, ui, vr, vi = br + dr, bi + di, di - bi, br - dr  # v = i * (b - d)
     store(re, at, sr + ur)
@@ -319,7 +323,7 @@ def inverse(re, im, at, n, w, edge):  # type: ignore[no-untyped-def]
         for t in range(0, half, width):
             ar, ai = load(re, at + t), load(im, at + t)
             wr, wi = load(w, t), load(w, half + t)
-            br, bi = _times(load(re, at + t + half), load(im, at + t + half), wr, splat(wr, 0.0) - wi)
+            br, bi = _times_conjugate(load(re, at + t + half), load(im, at + t + half), wr, wi)
             store(re, at + t, ar + br)
             store(im, at + t, ai + bi)
             store(re, at + t + half, ar - br)

@@ -65,13 +65,12 @@ def _filtered(xr, xi, channels, hr, hi, row, n, w, yr, yi, edge):  # type: ignor
         for t in range(0, n, width):
             ar, ai = load(xr, at + t), load(xi, at + t)
             br, bi = load(hr, to + t), load(hi, to + t)
-            pr = ar * br - ai * bi
-            pi = ar * bi + ai * br
             if channel:
-                pr = load(yr, t) + pr
-                pi = load(yi, t) + pi
-            store(yr, t, pr)
-            store(yi, t, pi)
+                store(yr, t, fma(ar, br, load(yr, t) - ai * bi))
+                store(yi, t, fma(ar, bi, fma(ai, br, load(yi, t))))
+            else:
+                store(yr, t, fma(ar, br, -(ai * bi)))
+                store(yi, t, fma(ar, bi, ai * br))
     inverse(yr, yi, 0, n, w, edge)
 
 

@@ -9,7 +9,8 @@ Here the registers are named instead. Inside an ``@njit`` function,
     v = fma(v, w, c)            # v * w + c in every lane, rounded once
     store(out, j, v)
 
-and ``+ - * /``, comparisons, ``minimum``, ``maximum``, ``select`` and ``sqrt`` work on vectors as they do on numbers.
+and ``+ - * /``, negation, comparisons, ``minimum``, ``maximum``, ``select`` and ``sqrt`` work on vectors as they do on
+numbers.
 How many lanes a vector has follows from the processor and from the array's dtype: float32 has 16 with AVX-512, 8 with
 AVX2 and 4 elsewhere; float64 has half of that. A kernel asks ``lanes(a)`` and never writes the number down.
 
@@ -440,6 +441,11 @@ for _function, _real, _integer in (
 ):
     _operation(_function, VectorType, VectorType)(_arithmetic(_real, _integer))
     _operation(_function, TileType, TileType)(_arithmetic(_real, _integer))
+
+
+@_operation(operator.neg, VectorType)
+def _(a: types.Type) -> Any:
+    return (a, lambda context, builder, kinds, args: builder.fneg(args[0])) if _is_real(a) else None
 
 
 def _bitwise(name: str) -> Rule:

@@ -14,7 +14,7 @@ from ..kernels.compile import available_threads
 __all__ = ["checked_out", "floating", "integer_at_least", "positive", "threads_for"]
 
 MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
-_PARALLEL_FROM = 2e6  # operations below which starting threads costs more than it saves
+_PARALLEL_FROM = 5e7  # operations below which waking threads costs more than it saves
 
 
 def floating(name: str, *arrays: NDArray[Any]) -> np.dtype[Any]:

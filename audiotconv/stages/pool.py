@@ -28,6 +28,7 @@ _HOW = {
     "median": single.MEDIAN,
     "attention": single.ATTENTION,
 }
+_OPERATIONS = 16.0  # for each value, about; levels of sums cost more than their additions
 _NEVER_PADDED = ("max", "min", "median", "attention")
 
 
@@ -156,7 +157,7 @@ def pool1d(
     data = np.require(signal.reshape(rows, time), dtype, ["C", "W", "A"])
     both = [np.empty((rows, total), dtype) for _ in pair * 2] or [result.reshape(rows, total)]
     common = (size, hop, dilation, 0 if geometry is None else geometry.lead, padded, dtype.type(power), ddof)
-    workers = threads_for(float(data.size), threads)
+    workers = threads_for(_OPERATIONS * data.size, threads)
     if size and how in list(_HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats"):
         sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
     else:
