@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from .filters import sinc_bank
 from .kernels.compile import available_threads
 from .recipes import get_recipe, list_recipes
-from .stages import conv1d, pool1d
+from .stages import conv1d, filter_energy, pool1d
+from .stages.plan import METHODS
 
 __all__ = ["warmup_steps"]
 
@@ -24,8 +26,14 @@ def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
                 yield f"{name}, {kind}, {form}", partial(_run, name, kind, threads)
         for kind in ("float32", "float64"):
             x = np.zeros((1, 64), kind)
-            yield f"conv1d, {kind}, {form}", partial(conv1d, x, x[None, :, :3], threads=threads)
-            yield f"pool1d, {kind}, {form}", partial(pool1d, x, 4, threads=threads)
+            weight = np.ones((2, 1, 3), kind)
+            for method in METHODS:
+                yield f"conv1d by {method}, {kind}, {form}", partial(conv1d, x, weight, method=method, threads=threads)
+            for hop in (4, 60):  # overlapping windows and windows far apart have kernels of their own
+                yield f"pool1d, {kind}, {form}", partial(pool1d, x, 4, hop, threads=threads)
+        bank = sinc_bank(2, sample_rate=8000, span=9)
+        energy = partial(filter_energy, np.zeros(64), bank, window=4, hop=4, method="overlap-save", threads=threads)
+        yield f"filter_energy, {form}", energy
 
 
 def _run(name: str, kind: str, threads: int) -> Any:

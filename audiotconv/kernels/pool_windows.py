@@ -19,6 +19,7 @@ __all__ = ["ATTENTION", "MEDIAN", "pool_windows"]
 
 MEDIAN, ATTENTION = 8, 9
 _LEVELS = 48
+_TASK = 16_384  # values of one task, where a window is not longer
 
 
 @njit(nogil=True)
@@ -135,66 +136,69 @@ def pool_windows(x, scores, lengths, how, size, hop, dilation, left, padded, pow
     frames = out.shape[1]
     width = lanes(x)
     number = x.dtype.type
-    for task in prange(rows * frames):
-        row = np.intp(task) // frames
-        frame = np.intp(task) - row * frames
-        if size:
-            start = frame * hop - left
-            low, high = valid_taps(start, size, dilation, lengths[row])
-            start += low * dilation
-            count = high - low
-        else:
-            start = frame * lengths[row] // frames
-            count = -(-(frame + 1) * lengths[row] // frames) - start
-        if count <= 0:
-            out[row, frame] = number(0.0)
-            if how == STATS:
-                spread[row, frame] = number(0.0)
-            continue
+    run = max(1, min(64, _TASK // max(1, size)))  # windows of one task
+    runs = (frames + run - 1) // run
+    for task in prange(rows * runs):
+        row = np.intp(task) // runs
+        first = (np.intp(task) - row * runs) * run
         tree = np.empty((_LEVELS + 1) * width, x.dtype)
-        values, at = x, row * inputs + start
-        if dilation > 1 or how in (MEDIAN, LP, ATTENTION):
-            whole = (count + width - 1) // width * width
-            copied = np.empty((1, whole), x.dtype)
-            for i in range(count):
-                v = x[row, start + i * dilation]
-                copied[0, i] = abs(v) ** power if how == LP else v
-            values, at = copied, 0
-            if how == ATTENTION:
-                weights = np.empty((1, whole), x.dtype)
+        for frame in range(first, min(frames, first + run)):
+            if size:
+                start = frame * hop - left
+                low, high = valid_taps(start, size, dilation, lengths[row])
+                start += low * dilation
+                count = high - low
+            else:
+                start = frame * lengths[row] // frames
+                count = -(-(frame + 1) * lengths[row] // frames) - start
+            if count <= 0:
+                out[row, frame] = number(0.0)
+                if how == STATS:
+                    spread[row, frame] = number(0.0)
+                continue
+            values, at = x, row * inputs + start
+            if dilation > 1 or how in (MEDIAN, LP, ATTENTION):
+                whole = (count + width - 1) // width * width
+                copied = np.empty((1, whole), x.dtype)
                 for i in range(count):
-                    weights[0, i] = scores[row, start + i * dilation]
-                weights[0, count:] = weights[0, 0]
-                copied[0, count:] = number(0.0)
-                most = _extreme(weights, 0, count, False)
-                for i in range(0, whole, width):
-                    v = load(weights, i)
-                    apart = v - splat(v, most)
-                    weight = select(apart < splat(v, -87.0), splat(v, 0.0), exp(apart))
-                    store(weights, i, weight)
-                    store(copied, i, load(copied, i) * weight)
-        if how in (MAX, MIN):
-            out[row, frame] = _extreme(values, at, count, how == MIN)
-            continue
-        if how == MEDIAN:
-            ordered = np.sort(values[0, :count])
-            middle = number(0.5) * (ordered[(count - 1) // 2] + ordered[count // 2])
-            out[row, frame] = ordered[count - 1] if ordered[count - 1] != ordered[count - 1] else middle
-            continue
-        total = _sum(values, at, count, MEAN if how == STATS else how, number(0.0), tree)
-        if how == ATTENTION:
-            out[row, frame] = total / _sum(weights, 0, count, MEAN, number(0.0), tree)
-        elif how == LP:
-            out[row, frame] = total ** (number(1.0) / power)
-        elif how == STATS:
-            mean = total / number(count)
-            squares = _sum(values, at, count, STATS, mean, tree)
-            if padded and size > count:  # merged with as many zeros
-                squares += mean * mean * number(count * ((size - count) / size))
-                mean *= number(count / size)
-                count = size
-            out[row, frame] = mean
-            spread[row, frame] = np.sqrt(squares / number(count - ddof)) if count > ddof else number(0.0)
-        else:
-            mean = total / number(size if padded and size else count)
-            out[row, frame] = np.sqrt(mean) if how == RMS else mean
+                    v = x[row, start + i * dilation]
+                    copied[0, i] = abs(v) ** power if how == LP else v
+                values, at = copied, 0
+                if how == ATTENTION:
+                    weights = np.empty((1, whole), x.dtype)
+                    for i in range(count):
+                        weights[0, i] = scores[row, start + i * dilation]
+                    weights[0, count:] = weights[0, 0]
+                    copied[0, count:] = number(0.0)
+                    most = _extreme(weights, 0, count, False)
+                    for i in range(0, whole, width):
+                        v = load(weights, i)
+                        apart = v - splat(v, most)
+                        weight = select(apart < splat(v, -87.0), splat(v, 0.0), exp(apart))
+                        store(weights, i, weight)
+                        store(copied, i, load(copied, i) * weight)
+            if how in (MAX, MIN):
+                out[row, frame] = _extreme(values, at, count, how == MIN)
+                continue
+            if how == MEDIAN:
+                ordered = np.sort(values[0, :count])
+                middle = number(0.5) * (ordered[(count - 1) // 2] + ordered[count // 2])
+                out[row, frame] = ordered[count - 1] if ordered[count - 1] != ordered[count - 1] else middle
+                continue
+            total = _sum(values, at, count, MEAN if how == STATS else how, number(0.0), tree)
+            if how == ATTENTION:
+                out[row, frame] = total / _sum(weights, 0, count, MEAN, number(0.0), tree)
+            elif how == LP:
+                out[row, frame] = total ** (number(1.0) / power)
+            elif how == STATS:
+                mean = total / number(count)
+                squares = _sum(values, at, count, STATS, mean, tree)
+                if padded and size > count:  # merged with as many zeros
+                    squares += mean * mean * number(count * ((size - count) / size))
+                    mean *= number(count / size)
+                    count = size
+                out[row, frame] = mean
+                spread[row, frame] = np.sqrt(squares / number(count - ddof)) if count > ddof else number(0.0)
+            else:
+                mean = total / number(size if padded and size else count)
+                out[row, frame] = np.sqrt(mean) if how == RMS else mean

@@ -248,4 +248,7 @@ def _check_windows(geometry: Geometry, size: int, dilation: int, padding: Any, c
 def _overlap(size: int, hop: int, dilation: int) -> bool:
     """Whether windows are near enough to share sums: a matter of speed (see kernels.pool and pool_windows)."""
     levels = size.bit_length()
-    return hop * (4 + levels) < 6 * size + 60
+    halvings = min((size & -size).bit_length(), (hop & -hop).bit_length()) - 1 if dilation == 1 else 0
+    if halvings:
+        levels = 1 + (levels - halvings) // 2**halvings
+    return hop * (2 + levels) < 700 + 2 * size
