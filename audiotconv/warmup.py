@@ -31,7 +31,7 @@ def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
                 yield f"conv1d by {method}, {kind}, {form}", partial(conv1d, x, weight, method=method, threads=threads)
             for hop in (4, 60):  # overlapping windows and windows far apart have kernels of their own
                 yield f"pool1d, {kind}, {form}", partial(pool1d, x, 4, hop, threads=threads)
-        bank = sinc_bank(2, sample_rate=8000, span=9)
+        bank = sinc_bank(2, sample_rate=16000, span=9)
         energy = partial(filter_energy, np.zeros(64), bank, window=4, hop=4, method="overlap-save", threads=threads)
         yield f"filter_energy, {form}", energy
 

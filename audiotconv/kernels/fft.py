@@ -21,9 +21,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .simd import VECTOR_BITS, fma, lanes, load, splat, store, transpose
+from .simd import fma, lanes, load, splat, store, transpose
 
-__all__ = ["LEAST_SIZE", "forward", "frequencies", "inverse", "twiddles"]
+__all__ = ["LEAST_SIZE", "forward", "inverse", "radices", "twiddles"]
 
 LEAST_SIZE = 256
 _CACHED = 4096  # sizes from which on parts are finished one by one, so that they stay in the cache
@@ -31,41 +31,25 @@ _ROOT = float(np.sqrt(0.5))
 _COS, _SIN = float(np.cos(np.pi / 8)), float(np.sin(np.pi / 8))
 
 
-def _radices(n: int) -> list[int]:
+def radices(n: int) -> list[int]:
+    """The steps of a transform of n points, from the largest distance to the smallest."""
     return [2] * (n.bit_length() % 2 == 0) + [4] * ((n.bit_length() - 1) // 2)
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=16)
 def twiddles(n: int, dtype: Any) -> NDArray[Any]:
     """The factors of every step down to 16 points: for each power 1 to radix - 1, the real and imaginary parts.
 
     Shape: (numbers,)
     """
     parts, length = [], n
-    for radix in _radices(n)[:-2]:
+    for radix in radices(n)[:-2]:
         angle = -2 * np.pi * np.arange(length // radix) / length
         for power in range(1, radix):
             parts += [np.cos(power * angle), np.sin(power * angle)]
         length //= radix
     table: NDArray[Any] = np.concatenate([*parts, np.zeros(1)]).astype(dtype)
     return table
-
-
-@functools.lru_cache(maxsize=32)
-def frequencies(n: int, dtype: Any) -> NDArray[np.int64]:
-    """Which frequency stands at each place of a forward transform.
-
-    Shape: (n,)
-    """
-    width = VECTOR_BITS // (8 * np.dtype(dtype).itemsize)
-    # The last 16 points of `width` blocks are stored transposed.
-    place = np.arange(n).reshape(-1, width, 16).transpose(0, 2, 1).reshape(-1)
-    frequency, step, length = np.zeros(n, np.int64), 1, n
-    for radix in _radices(n):
-        length //= radix
-        frequency += place // length % radix * step
-        step *= radix
-    return frequency
 
 
 @njit(nogil=True)
@@ -233,7 +217,7 @@ def _sixteen_back(re, im, at, edge):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True)
 def forward(re, im, at, n, w, edge):  # type: ignore[no-untyped-def]
-    """Transform re, im[at : at + n] in place; frequencies then stand as `frequencies` says.
+    """Transform re, im[at : at + n] in place; frequencies then stand in an order of its own.
 
     Parameters
     ----------
