@@ -13,7 +13,7 @@ from numba import njit, prange
 from .compile import kernel
 from .exp import exp
 from .pool import ENERGY, LP, MAX, MEAN, MIN, PPV, RMS, STATS, valid_taps
-from .simd import evens, lanes, load, odds, select, splat, store
+from .simd import evens, lanes, load, maximum, odds, select, splat, store
 
 __all__ = ["ATTENTION", "MEDIAN", "pool_windows"]
 
@@ -171,10 +171,11 @@ def pool_windows(x, scores, lengths, how, size, hop, dilation, left, padded, pow
                     weights[0, count:] = weights[0, 0]
                     copied[0, count:] = number(0.0)
                     most = _extreme(weights, 0, count, False)
+                    near = most - number(87.0)  # what is further away weighs nothing
                     for i in range(0, whole, width):
                         v = load(weights, i)
-                        apart = v - splat(v, most)
-                        weight = select(apart < splat(v, -87.0), splat(v, 0.0), exp(apart))
+                        apart = maximum(v, splat(v, near)) - splat(v, most)
+                        weight = select(v < splat(v, near), splat(v, 0.0), exp(apart))
                         store(weights, i, weight)
                         store(copied, i, load(copied, i) * weight)
             if how in (MAX, MIN):
