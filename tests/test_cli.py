@@ -277,9 +277,25 @@ def test_bench(run, tmp_path):
     assert code == 0
     assert "64 bands x 401 taps" in text
     assert "GFLOP/s" in text
-    results = json.loads(run("bench", "filterbank", "--seconds", 0.2, "--repeats", 1, "--threads", 2, "--json")[1])
+    saved = run("bench", "filterbank", "--seconds", 0.2, "--repeats", 1, "--threads", 2, "--json")[1]
+    results = json.loads(saved)
     assert {"environment", "results"} == set(results)
     assert all(row["error"] < 1e-5 for row in results["results"])
+    (tmp_path / "run.json").write_text(saved)
+    code, text, _ = run("bench", "table", tmp_path / "run.json", tmp_path / "run.json")
+    head, _, *rows = text.splitlines()
+    assert "| scipy / ours |" in head
+    assert "| 2 / 2 threads |" in head
+    ours = next(row for row in results["results"] if row["case"] == "gabor-40")
+    row = next(row for row in rows if row.startswith("| gabor-40 |"))
+    assert f"| {ours['seconds'] * 1e3:.2f} |" in row
+    assert row.endswith("| 1.00 |")
+    for wrong in ("{}", "[]", "no JSON"):
+        (tmp_path / "run.json").write_text(wrong)
+        code, _, error = run("bench", "table", tmp_path / "run.json")
+        assert code == 2
+        assert "does not hold the JSON of a bench" in error
+    assert "cannot be read: No such file" in run("bench", "table", tmp_path / "none.json")[2]
     picture = tmp_path / "pool.png"
     code, text, _ = run("bench", "pool", "--only", "max, 400 every 160", "--repeats", 1, "--plot", picture)
     assert code == (0 if MATPLOTLIB else 2)
@@ -287,6 +303,12 @@ def test_bench(run, tmp_path):
     code, text, _ = run("bench", "conv", "--only", "dense 8", "--repeats", 1)
     assert "audiotconv (rows)" in text
     assert run("bench", "conv", "--only", "no such case")[0] == 2
+    code, text, _ = run("bench", "plan", "--only", "dense 8", "--repeats", 1)
+    assert "measured / estimated" in text
+    results = json.loads(run("bench", "plan", "--only", "dense 8", "--repeats", 1, "--json")[1])["results"]
+    assert [row["method"] for row in results if row["chosen"]] == ["rows"]
+    assert all(row["measured"] > 0 for row in results)
+    assert run("bench", "plan", "--only", "no such case")[0] == 2
     code, text, _ = run("bench", "reading", "--files", 2, "--seconds", 1)
     assert "x real time" in text
     assert 0 < json.loads(run("bench", "reading", "--files", 2, "--seconds", 1, "--json")[1])["share"] < 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -11,8 +13,10 @@ import numpy as np
 import pytest
 from conftest import JIT
 
+import audiotconv as atc
 from audiotconv.kernels import compile as compiling
 from audiotconv.kernels.compile import available_threads, cache_directory, kernel, on_compile
+from audiotconv.kernels.simd import TILE_COLS, TILE_ROWS, VECTOR_BITS
 
 compiled_only = pytest.mark.skipif(not JIT, reason="about compiled code")
 
@@ -263,28 +267,37 @@ def test_listeners_hear_of_their_block_only():
     assert compiling._listeners == []
 
 
-@compiled_only
-def test_fused_instructions_and_no_spills_in_the_filter_bank(tmp_path, monkeypatch):
-    """The inner loop of the filter bank is multiply-adds on the widest registers, and keeps its sums in them."""
-    import re
-
+def bank_tile():
     from test_contract import small_bank
 
-    from audiotconv.kernels.bank import ROWS, bank_energy
-    from audiotconv.kernels.simd import VECTOR_BITS
+    from audiotconv.kernels.bank import COLS, ROWS
     from audiotconv.stages import BankEnergy
 
+    stage = BankEnergy(small_bank(16, 8, 0, False), window=8, hop=8)
+    stage.run(np.zeros((1, 64), np.int16), 0, 4, 1)
+    return ROWS * COLS
+
+
+def conv_tile():
+    atc.conv1d(np.zeros((4, 64), np.float32), np.zeros((8, 4, 3), np.float32), method="packed", threads=1)
+    return TILE_ROWS * TILE_COLS
+
+
+@compiled_only
+@pytest.mark.parametrize(("module", "name", "run"), [("bank", "bank_energy", bank_tile), ("conv", "conv1d", conv_tile)])
+def test_fused_instructions_and_no_spills(tmp_path, monkeypatch, module, name, run):
+    """The inner loops are multiply-adds on the widest registers, and keep their sums in them."""
     if VECTOR_BITS < 256:
         pytest.skip("no fused multiply-add to look for")
-    stage = BankEnergy(small_bank(16, 8, 0, False), window=8, hop=8)
     monkeypatch.setattr(compiling.config, "CACHE_DIR", str(tmp_path))  # what comes from a cache cannot be inspected
-    fresh = compiling.Kernel(bank_energy.function)
+    home = importlib.import_module(f"audiotconv.kernels.{module}")
+    fresh = compiling.Kernel(getattr(home, name).function)
     compiling.KERNELS.remove(fresh)
-    monkeypatch.setattr("audiotconv.kernels.bank.bank_energy", fresh)
-    stage.run(np.zeros((1, 64), np.int16), 0, 4, 1)
+    monkeypatch.setattr(home, name, fresh)
+    tile = run()
     assembly = next(iter(fresh.serial.inspect_asm().values()))
     register = "zmm" if VECTOR_BITS == 512 else "ymm"
     loops = re.split(r"^\.L\w+:", assembly, flags=re.MULTILINE)
     best = max(loops, key=lambda block: len(re.findall(rf"vfmadd\w+ps.*%{register}", block)))
-    assert len(re.findall(rf"vfmadd\w+ps.*%{register}", best)) >= ROWS
+    assert len(re.findall(rf"vfmadd\w+ps.*%{register}", best)) >= tile
     assert not re.findall(rf"vmov[au]ps\s+%{register}\d+, [-\d]*\(%r[sb]p", best), "a sum is spilled to the stack"

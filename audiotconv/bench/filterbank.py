@@ -42,7 +42,7 @@ def _case(name: str, stage: BankEnergy, signal: NDArray[np.int16], threads: int)
     if torch_work is not None:
         contenders["torch conv1d"] = torch_work
     reference = _scipy(stage, padded.astype(np.float64), frames, np.float64)
-    return Case(name, signal.shape[1] / _RATE, stage.operations * signal.shape[1], reference, contenders)
+    return Case(name, signal.shape[1] / _RATE, stage.operations * signal.shape[1], reference, contenders, "bank")
 
 
 def _scipy(stage: BankEnergy, padded: NDArray[Any], frames: int, dtype: Any) -> NDArray[Any]:

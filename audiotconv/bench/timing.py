@@ -17,7 +17,7 @@ from ..kernels.compile import available_threads
 from ..kernels.simd import VECTOR_BITS
 from .machine import MultiplyAdds
 
-__all__ = ["Case", "Result", "Work", "environment", "interleaved", "on_threads"]
+__all__ = ["Case", "Result", "Work", "environment", "interleaved", "medians", "on_threads"]
 
 _SETTLE = 0.05  # s; OpenMP threads of the one before spin for a while when they have nothing to do
 
@@ -68,8 +68,6 @@ class Result:
 def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
     """Run each contender once to warm up and to measure its error, then all in turn `repeats` times.
 
-    In its turn a contender runs twice, and the second time counts.
-
     The multiply-add peak that they are compared with is measured in turn with them, too: on a shared machine it
     changes as the times do.
     """
@@ -80,17 +78,8 @@ def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
         name: float(np.abs(np.asarray(work(), np.float64) - case.reference).max()) / scale
         for name, work in case.contenders.items()
     }
-    times: dict[str, list[float]] = {name: [] for name in case.contenders}
-    for _ in range(repeats):
-        for name, work in case.contenders.items():
-            time.sleep(_SETTLE)
-            peaks.append(max(multiply_adds() for _ in range(10)))
-            work()  # so that caches and threads are as in a loop of this work alone
-            start = time.perf_counter()
-            work()
-            times[name].append(time.perf_counter() - start)
-    medians = {name: float(np.median(values)) for name, values in times.items()}
-    first, ours = next(iter(medians.items()))
+    times = medians(case.contenders, repeats, lambda: peaks.append(max(multiply_adds() for _ in range(10))))
+    first, ours = next(iter(times.items()))
     peak = float(np.median(peaks))
     return [
         Result(
@@ -106,8 +95,25 @@ def interleaved(case: Case, repeats: int, threads: int) -> list[Result]:
             error=errors[name],
             times_ours=seconds / ours,
         )
-        for name, seconds in medians.items()
+        for name, seconds in times.items()
     ]
+
+
+def medians(works: dict[str, Work], repeats: int, before: Callable[[], None] = lambda: None) -> dict[str, float]:
+    """Run all in turn `repeats` times, and give the median time of each in seconds; `before` runs before each turn.
+
+    In its turn a work runs twice, so that caches and threads are as in a loop of it alone, and the second time counts.
+    """
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(repeats):
+        for name, work in works.items():
+            time.sleep(_SETTLE)
+            before()
+            work()
+            start = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - start)
+    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 @contextlib.contextmanager

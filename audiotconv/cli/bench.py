@@ -14,7 +14,7 @@ from .shell import Format, Json, announced_compilation, bench_app, console_for
 if TYPE_CHECKING:
     from ..bench.timing import Case
 
-__all__ = ["conv", "filterbank", "memory", "pool", "reading"]
+__all__ = ["conv", "filterbank", "memory", "plan", "pool", "reading", "table"]
 
 
 _Threads = Annotated[int, typer.Option(min=1, help="Threads of each contender.")]
@@ -43,6 +43,38 @@ def pool(
     from ..bench.pool import pool_cases
 
     _side_by_side(lambda: pool_cases(threads), threads, repeats, as_json, only, plot)
+
+
+@bench_app.command()
+def plan(threads: _Threads = 1, repeats: _Repeats = 7, only: _Only = "", as_json: Json = False) -> None:
+    """Every algorithm of conv1d on the shapes of `bench conv`, beside the estimates that choose one of them."""
+    from rich.table import Table
+
+    from ..bench.conv import SHAPES
+    from ..bench.plan import estimates, spread
+    from ..bench.timing import environment, on_threads
+
+    shapes = tuple(shape for shape in SHAPES if only in shape.name)
+    if not shapes:
+        raise typer.BadParameter(f"no case's name holds {only!r}", param_hint="--only")
+    with announced_compilation(console_for(stderr=True)), on_threads(threads):
+        results = list(estimates(repeats, threads, shapes))
+    facts = {**environment(threads), "repeats": repeats, "spread": spread(results)}
+    if as_json:
+        typer.echo(json.dumps({"environment": facts, "results": [result.to_dict() for result in results]}, indent=1))
+        return
+    table = Table("case", "method", "chosen", "estimated ns", "measured ns", "measured / estimated")
+    for result in results:
+        table.add_row(
+            result.case, result.method, "yes" if result.chosen else "", f"{result.estimated:.2f}",
+            f"{result.measured:.2f}", f"{result.measured / result.estimated:.2f}",
+        )  # fmt: skip
+    out = console_for()
+    out.print(table)
+    out.print(
+        f"for each output time step of all filters; {facts['processor']}, {threads} thread(s), {facts['vector_bits']}"
+        f"-bit vectors; the ratio varies by a factor of {facts['spread']:.2f}"
+    )
 
 
 @bench_app.command()
@@ -103,6 +135,17 @@ def _side_by_side(
         "error relative to the largest value\n"
         + ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     )
+
+
+@bench_app.command()
+def table(
+    run: Annotated[Path, typer.Argument(help="What `audiotconv bench ... --json` wrote.")],
+    more: Annotated[Path | None, typer.Argument(help="The same on more threads.")] = None,
+) -> None:
+    """The README's tables: a saved run as Markdown."""
+    from ..bench.table import markdown, read
+
+    typer.echo(markdown(read(run), read(more) if more else None))
 
 
 @bench_app.command()
