@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from .audio import AudioReader, as_samples, mean_of_channels
 from .errors import AudioError, AudioWarning, ParameterError
 from .recipes import Recipe, get_recipe
-from .stages import Chain
-from .stages.checks import integer_at_least, threads_for
+from .stages import Chain, Flow
+from .stages.checks import integer_at_least
 
 __all__ = ["CHANNELS", "FeatureMap", "extract", "feature_blocks"]
 
@@ -135,9 +135,7 @@ def _extract_array(
         raise AudioError("the signal holds no samples", "empty")
     chain = recipe.build(sample_rate)
     sample_rate = int(sample_rate)
-    blocks = list(feature_blocks(chain, [samples], channels, threads))
-    count = 1 if channels == "mono" else samples.shape[0]
-    values = np.concatenate([_nothing(chain, count), *blocks], axis=2) if len(blocks) != 1 else blocks[0]
+    values = chain.run(mean_of_channels(samples) if channels == "mono" else samples, threads)
     return _feature_map(values, chain, samples.shape[1], sample_rate, recipe)
 
 
@@ -181,25 +179,15 @@ def feature_blocks(
 
     Shape: blocks of (channels, time) -> blocks of (channels, features, frames)
     """
-    geometry = chain.geometry
-    held: list[NDArray[Any]] = []
-    first = end = done = 0
+    flow = None
     for arrived in blocks:
         block = mean_of_channels(arrived) if channels == "mono" else arrived
-        held.append(block)
-        end += block.shape[1]
-        ready = geometry.ready(end)
-        if ready <= done:
-            continue
-        samples = held[0] if len(held) == 1 else np.concatenate(held, axis=1)
-        workers = threads_for(chain.operations * samples.size, threads)
-        yield chain.run(samples, first, None, done, ready, workers)
-        done = ready
-        keep = min(max(first, geometry.inputs(done, done + 1)[0]), end)
-        held = [samples[:, keep - first :].copy()]
-        first = keep
-    count = geometry.count(end)
-    if count > done:
-        samples = np.concatenate(held, axis=1)
-        workers = threads_for(chain.operations * samples.size, threads)
-        yield chain.run(samples, first, end, done, count, workers)
+        flow = flow or Flow(chain, block.shape[0], threads)
+        frames = flow.push(block)
+        if frames.shape[2]:
+            yield frames
+        rest = block[:, :0]
+    if flow is not None:
+        frames = flow.push(rest, last=True)
+        if frames.shape[2]:
+            yield frames

@@ -38,4 +38,4 @@ def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 def _run(name: str, kind: str, threads: int) -> Any:
     chain = get_recipe(name).build(8000)
-    return chain.run(np.zeros((1, 800), kind), 0, 800, 0, chain.geometry.count(800), threads)
+    return chain.run(np.zeros((1, 800), kind), threads)

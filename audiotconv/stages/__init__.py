@@ -2,7 +2,7 @@
 
 from .bank_energy import BankEnergy
 from .base import Stage
-from .chain import Chain
+from .chain import Chain, Flow
 from .conv import conv1d
 from .conv_transpose import conv_transpose1d
 from .energy import filter_energy
@@ -13,6 +13,7 @@ from .pool import pool1d
 __all__ = [
     "BankEnergy",
     "Chain",
+    "Flow",
     "Log",
     "Plan",
     "Stage",

@@ -74,7 +74,9 @@ class BankEnergy(Stage):
         self._taps, self._extent = _packed(taps)
         self._chunk = _chunk_hops(hop // stride)
 
-    def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
+    def run(
+        self, x: NDArray[Any], origin: int, frames: int, threads: int, first: int = 0, memory: Any = None
+    ) -> NDArray[np.float32]:
         """Shape: (channels, time) -> (channels, bands, frames)"""
         bands = len(self.features)
         out = np.empty((x.shape[0], bands, frames), np.float32)

@@ -57,7 +57,9 @@ class Log(Stage):
         self.floor, self.unit = np.float32(floor), unit
         self._factor = np.float32(LOG_UNITS[unit])
 
-    def run(self, x: NDArray[Any], origin: int, frames: int, threads: int) -> NDArray[np.float32]:
+    def run(
+        self, x: NDArray[Any], origin: int, frames: int, threads: int, first: int = 0, memory: Any = None
+    ) -> NDArray[np.float32]:
         """Shape: (channels, features, time) -> (channels, features, frames)"""
         if (origin, frames) != (0, x.shape[-1]):
             x = np.ascontiguousarray(x[..., origin : origin + frames])
