@@ -64,6 +64,9 @@ class Geometry:
         default. A causal filter says ``2 * (span - 1)``: its output belongs to the newest sample.
     least : int, optional
         The smallest input length that gives a frame; follows from the others except in a chain. No input, no frames.
+    wait : int, optional
+        How many inputs beyond its span must have come before it is known that there is a frame: as many as a negative
+        trail drops, by default, and in a chain what its stages wait for.
 
     Raises
     ------
@@ -86,9 +89,10 @@ class Geometry:
     trail: int = 0
     centre: int = -1
     least: int = -1
+    wait: int = -1
 
     def __post_init__(self) -> None:
-        for name in ("span", "hop", "lead", "trail", "centre", "least"):
+        for name in ("span", "hop", "lead", "trail", "centre", "least", "wait"):
             value = integer(f"Geometry {name}", getattr(self, name))
             object.__setattr__(self, name, value)
             if name in ("span", "hop") and value < 1:
@@ -97,11 +101,13 @@ class Geometry:
             object.__setattr__(self, "centre", self.span - 1)
         if self.least < 0:
             object.__setattr__(self, "least", max(1, self.span - self.lead - self.trail))
+        if self.wait < 0:
+            object.__setattr__(self, "wait", max(0, -self.trail))
 
     @property
     def latency(self) -> int:
         """How many inputs after number ``f * hop`` must be there before frame f is known; negative for none."""
-        return self.span - 1 - self.lead
+        return self.span - 1 - self.lead + self.wait
 
     def count(self, n: int) -> int:
         """The number of frames that `n` inputs give."""
@@ -117,7 +123,7 @@ class Geometry:
 
     def ready(self, n: int) -> int:
         """The number of frames that the first `n` inputs settle, whatever may follow them."""
-        return min(self.count(n), max(0, (n + self.lead - self.span) // self.hop + 1))
+        return min(self.count(n), max(0, (n - self.wait + self.lead - self.span) // self.hop + 1))
 
     def inputs(self, start: int, stop: int) -> tuple[int, int]:
         """The half-open range of inputs that frames `start` to `stop` see; it may reach into the padding."""
@@ -142,6 +148,7 @@ class Geometry:
             trail=self.trail + second.trail * self.hop,
             centre=self.centre + second.centre * self.hop,
             least=self.needed(second.least),
+            wait=self.wait + second.wait * self.hop,
         )
 
     @staticmethod
@@ -149,7 +156,7 @@ class Geometry:
         """The geometry of a convolution or pooling with `span` taps, padded as `padding_of` says.
 
         >>> Geometry.window(3, dilation=8, padding="causal")
-        Geometry(span=17, hop=1, lead=16, trail=0, centre=32, least=1)
+        Geometry(span=17, hop=1, lead=16, trail=0, centre=32, least=1, wait=0)
         """
         reach = integer("dilation", dilation) * (integer("span", span) - 1) + 1
         left, right = padding_of(padding, reach)

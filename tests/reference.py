@@ -123,3 +123,57 @@ def bank_energy(x, bank, window, hop, stride, weights=None):
 
 def log(x, floor, factor=1.0):
     return factor * np.log(np.maximum(np.asarray(x, np.float64), floor))
+
+
+def frames_of(x, window, hop, n_fft, framing, pad, drop_last=False):
+    """The frames that librosa, torch ("centre", "valid") and Kaldi ("snip", "round") make, without the window.
+
+    (channels, time) -> (channels, frames, len(window)), and where in the transform they stand
+    """
+    n, length = x.shape[1], len(window) if framing in ("snip", "round") else n_fft
+    offset = (length - len(window)) // 2
+    if framing == "centre":
+        starts = np.arange(0, n + 2 * (n_fft // 2) - n_fft + 1, hop) - n_fft // 2
+    elif framing == "round":
+        starts = np.arange((n + hop // 2) // hop) * hop + hop // 2 - length // 2
+    else:
+        starts = np.arange(0, n - length + 1, hop)
+    if drop_last:
+        starts = starts[:-1]
+    if n == 0:
+        starts = starts[:0]
+    at = starts[:, None] + offset + np.arange(len(window))
+    if pad == "zero" or n == 0:
+        wide = np.concatenate([x, np.zeros((len(x), 1))], axis=1)
+        return wide[:, np.where((at >= 0) & (at < n), at, n)], offset
+    if pad == "edge" or n == 1:
+        return x[:, np.clip(at, 0, n - 1)], offset
+    period = 2 * n - 2 if pad == "reflect" else 2 * n
+    at = at % period
+    return x[:, np.where(at < n, at, period - at - (pad == "symmetric"))], offset
+
+
+def spectrum(x, window, hop, *, n_fft=None, framing="centre", pad="zero", drop_last=False, values="power", scale=1.0,
+             remove_mean=False, preemphasis=0.0, energy="none", energy_floor=0.0, zero_frequency=True):  # fmt: skip
+    """(channels, time) -> (channels, features, frames) in float64."""
+    window, n_fft = np.asarray(window, np.float64), n_fft or len(window)
+    frames, offset = frames_of(scale * np.asarray(x, np.float64), window, hop, n_fft, framing, pad, drop_last)
+    if remove_mean:
+        frames = frames - frames.mean(axis=2, keepdims=True)
+    total = (frames**2).sum(axis=2)
+    if preemphasis:
+        frames = frames - preemphasis * np.concatenate([frames[:, :, :1], frames[:, :, :-1]], axis=2)
+    frames = frames * window
+    if energy == "windowed":
+        total = (frames**2).sum(axis=2)
+    padded = np.zeros((*frames.shape[:2], n_fft))
+    padded[:, :, offset : offset + len(window)] = frames
+    bins = np.fft.rfft(padded, axis=2)[:, :, 0 if zero_frequency else 1 :]
+    if values == "complex":
+        rows = np.stack([bins.real, bins.imag], axis=3).reshape(*bins.shape[:2], 2 * bins.shape[2])
+    else:
+        rows = np.abs(bins) ** (2 if values == "power" else 1)
+    if energy != "none":
+        log = np.log(np.maximum(total, max(energy_floor, np.finfo(np.float32).eps)))
+        rows = np.concatenate([log[:, :, None], rows], axis=2)
+    return rows.transpose(0, 2, 1)

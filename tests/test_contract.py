@@ -16,7 +16,7 @@ from audiotconv.audio import as_samples
 from audiotconv.extraction import feature_blocks
 from audiotconv.filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
 from audiotconv.kernels.bank import BAND_GROUP, ROWS
-from audiotconv.stages import BankEnergy, Chain, Log
+from audiotconv.stages import Bands, BankEnergy, Chain, Log, Spectrum
 
 
 def small_bank(bands, span, advance, is_complex, seed=0):
@@ -30,12 +30,31 @@ def chain_of(bank, **sizes):
     return Chain([energy, Log(energy.features)])
 
 
+def spectra(length, hop, bands=0, log=False, **options):
+    """Windows without zeros, so that frames see all of their span."""
+    window = np.random.default_rng(length).uniform(0.5, 1.0, length)
+    stages = [Spectrum(window, hop, sample_rate=1000, **options)]
+    if bands:
+        weights = np.random.default_rng(1).uniform(0.1, 1.0, (bands, len(stages[0].features)))
+        stages.append(Bands(weights, tuple(f"band {number}" for number in range(bands))))
+    if log:
+        stages.append(Log(stages[-1].features))
+    return Chain(stages)
+
+
 CHAINS = {
     "whole windows": lambda: chain_of(small_bank(3, 7, 0, False), window=12, hop=6),
     "windows of two and a half hops, strided": lambda: chain_of(small_bank(5, 9, 4, True), window=20, hop=8, stride=2),
     "windows of one hop": lambda: chain_of(small_bank(BAND_GROUP + 1, 4, 3, True), window=5, hop=5),
     "gammatone": lambda: chain_of(gammatone_bank(4, sample_rate=1000, fmin=100, fmax=450), window=25, hop=10, stride=5),
     "gabor": lambda: chain_of(gabor_bank(3, sample_rate=1000, fmin=100, fmax=450), window=30, hop=10, stride=2),
+    "power, centred": lambda: spectra(16, 4),
+    "power, reflected": lambda: spectra(10, 3, n_fft=12, pad="reflect"),
+    "magnitude, mirrored, mean removed": lambda: spectra(9, 4, framing="round", pad="symmetric", remove_mean=True),
+    "complex, snipped, dithered": lambda: spectra(8, 5, n_fft=16, framing="snip", values="complex", dither=0.1),
+    "energy, pre-emphasis": lambda: spectra(7, 3, framing="valid", energy="raw", preemphasis=0.5, drop_last=True),
+    "bands of a spectrum": lambda: spectra(20, 10, bands=3),
+    "logarithms of bands, edge": lambda: spectra(15, 20, n_fft=21, pad="edge", bands=4, log=True),
     "sinc": lambda: chain_of(sinc_bank(3, sample_rate=1000, fmin=100, fmax=450, span=21), window=25, hop=10),
 }
 if JIT:
@@ -91,7 +110,7 @@ def test_one_sample_at_a_time(chain):
 
 def test_declared_geometry_is_the_true_receptive_field(chain):
     """Each frame changes exactly when a sample within its declared span changes."""
-    geometry = chain.geometry
+    geometry, border = chain.geometry, chain.stages[0].border
     n = geometry.span + 4 * geometry.hop if JIT or geometry.span < 100 else geometry.span
     silence = np.zeros((1, n), np.float32)
     floor = joined(chain, [silence], 1)
@@ -106,8 +125,13 @@ def test_declared_geometry_is_the_true_receptive_field(chain):
         seen[:, place] = (joined(chain, [impulse], 1) != floor).any(axis=(0, 1))
     for f in range(count):
         low, high = geometry.inputs(f, f + 1)
+        if low < 0:  # padding is made of what lies near the end
+            high = max(high, border)
+        if high > n:
+            low = min(low, n - border)
         outside = [place for place in places if not low <= place < high]
         assert not seen[f, outside].any()
+        low, high = geometry.inputs(f, f + 1)
         inside = [place for place in places if place in (low, high - 1)]
         assert seen[f, inside].all(), f"frame {f} is said to see {low} to {high - 1}"
 
@@ -128,7 +152,8 @@ def test_a_frame_is_known_exactly_when_its_last_sample_has_come(chain):
         if arrived == x.shape[1]:
             break
         got += block.shape[2]
-        assert arrived == max(0, (got - 1) * geometry.hop + geometry.latency) + 1
+        known = max(0, (got - 1) * geometry.hop + geometry.latency) + 1
+        assert arrived == (max(known, chain.stages[0].border) if geometry.lead > 0 else known)
     assert got > 0
 
 

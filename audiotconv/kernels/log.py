@@ -11,18 +11,41 @@ first exact for every e. The error stays within 1.2 units in the last place of t
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
 
 from .compile import kernel
 from .simd import as_float, as_int, broadcast, fma, lanes, load, select, store, to_float
 
-__all__ = ["log_floor"]
+__all__ = ["log_floor", "logarithm"]
 
 _F = np.float32
 _LOG2_HIGH = _F(0.693359375)  # 355 / 512
 _LOG2_LOW = _F(-2.12194440054690583e-4)
 _MANTISSA, _HALF, _ROOT_HALF = np.int32(0x007FFFFF), np.int32(0x3F000000), _F(np.sqrt(0.5))
 _RUN = 4096
+
+
+@njit(nogil=True, forceinline=True)
+def logarithm(v, floor, factor):  # type: ignore[no-untyped-def]
+    """factor * log(max(v, floor)) in every lane of float32; floor is a normal number above zero."""
+    least = broadcast(floor)
+    v = select(v > least, v, least)
+    bits = as_int(v)
+    exponent = to_float((bits >> broadcast(np.int32(23))) - broadcast(np.int32(126)))
+    m = as_float((bits & broadcast(_MANTISSA)) | broadcast(_HALF))  # in [1/2, 1)
+    small = m < broadcast(_ROOT_HALF)
+    one = broadcast(_F(1.0))
+    exponent = select(small, exponent - one, exponent)
+    m = select(small, m + m, m)
+    f = m - one
+    s = f / (m + one)
+    z = s * s
+    series = fma(z, broadcast(_F(2.0 / 9.0)), broadcast(_F(2.0 / 7.0)))
+    series = fma(z, series, broadcast(_F(2.0 / 5.0)))
+    series = fma(z, series, broadcast(_F(2.0 / 3.0)))
+    # 2 * s = f - s * f keeps the first term exact to the last place.
+    tail = fma(s, z * series - f, exponent * broadcast(_LOG2_LOW))
+    return fma(exponent, broadcast(_LOG2_HIGH), f + tail) * broadcast(factor)
 
 
 @kernel
@@ -36,32 +59,10 @@ def log_floor(x, floor, factor, out):  # type: ignore[no-untyped-def]
         scratch = np.empty(width, x.dtype)
         for i in range(first, last, width):
             if i + width <= last:
-                v = load(x, i)
+                store(out, i, logarithm(load(x, i), floor, factor))
             else:
                 for j in range(width):
                     scratch[j] = x[min(i + j, last - 1)]
-                v = load(scratch, 0)
-            least = broadcast(floor)
-            v = select(v > least, v, least)
-            bits = as_int(v)
-            exponent = to_float((bits >> broadcast(np.int32(23))) - broadcast(np.int32(126)))
-            m = as_float((bits & broadcast(_MANTISSA)) | broadcast(_HALF))  # in [1/2, 1)
-            small = m < broadcast(_ROOT_HALF)
-            one = broadcast(_F(1.0))
-            exponent = select(small, exponent - one, exponent)
-            m = select(small, m + m, m)
-            f = m - one
-            s = f / (m + one)
-            z = s * s
-            series = fma(z, broadcast(_F(2.0 / 9.0)), broadcast(_F(2.0 / 7.0)))
-            series = fma(z, series, broadcast(_F(2.0 / 5.0)))
-            series = fma(z, series, broadcast(_F(2.0 / 3.0)))
-            # 2 * s = f - s * f keeps the first term exact to the last place.
-            tail = fma(s, z * series - f, exponent * broadcast(_LOG2_LOW))
-            y = fma(exponent, broadcast(_LOG2_HIGH), f + tail) * broadcast(factor)
-            if i + width <= last:
-                store(out, i, y)
-            else:
-                store(scratch, 0, y)
+                store(scratch, 0, logarithm(load(scratch, 0), floor, factor))
                 for j in range(last - i):
                     out[i + j] = scratch[j]

@@ -65,6 +65,7 @@ __all__ = [
     "itemsize",
     "lanes",
     "load",
+    "load_as",
     "load_tile",
     "maximum",
     "minimum",
@@ -72,6 +73,7 @@ __all__ = [
     "outer",
     "select",
     "splat",
+    "spread",
     "sqrt",
     "store",
     "store_rows",
@@ -309,6 +311,46 @@ def _(s: types.Type) -> Any:
         return None
     vector = _vector_of(s)
     return vector, lambda context, builder, kinds, args: _splat(builder, args[0], vector)
+
+
+def spread(a: Any, i: int) -> Any:
+    """The number a[i] in every lane."""
+    return np.full(lanes(a), a.reshape(-1)[i])
+
+
+@_operation(spread)
+def _(a: types.Type, i: types.Type) -> Any:
+    if not (_is_array(a) and isinstance(i, types.Integer)):
+        return None
+    vector = _vector_of(a.dtype)
+
+    def lower(context: Any, builder: ir.IRBuilder, kinds: Any, args: Any) -> ir.Value:
+        at = _pointer(context, builder, a, args[0], _index(context, builder, i, args[1]))
+        return _splat(builder, builder.load(at), vector)
+
+    return vector, lower
+
+
+def load_as(out: Any, a: Any, i: int) -> Any:
+    """As many numbers of a, from a[i] on, as a vector of out's dtype holds, each as that floating-point number."""
+    return a.reshape(-1)[i : i + lanes(out)].astype(out.dtype)
+
+
+@_operation(load_as)
+def _(out: types.Type, a: types.Type, i: types.Type) -> Any:
+    if not (_is_array(out) and _is_array(a) and isinstance(i, types.Integer)):
+        return None
+    vector = _vector_of(out.dtype)
+    source = VectorType(a.dtype, vector.count)
+    if a.dtype != out.dtype and not isinstance(a.dtype, types.Integer):
+        return None
+
+    def lower(context: Any, builder: ir.IRBuilder, kinds: Any, args: Any) -> ir.Value:
+        at = _pointer(context, builder, a, args[1], _index(context, builder, i, args[2]))
+        found = _load(builder, a, at, source)
+        return found if a.dtype == out.dtype else builder.sitofp(found, _llvm_vector(vector))
+
+    return vector, lower
 
 
 def splat(v: Any, s: Any) -> Any:

@@ -1,5 +1,6 @@
 """Stages: parameters, geometry, run; and the convolution and pooling functions on the same kernels."""
 
+from .bands import Bands
 from .bank_energy import BankEnergy
 from .base import Stage
 from .chain import Chain, Flow
@@ -9,13 +10,16 @@ from .energy import filter_energy
 from .log import Log
 from .plan import Plan, plan
 from .pool import pool1d
+from .spectrum import Spectrum
 
 __all__ = [
+    "Bands",
     "BankEnergy",
     "Chain",
     "Flow",
     "Log",
     "Plan",
+    "Spectrum",
     "Stage",
     "conv1d",
     "conv_transpose1d",

@@ -29,6 +29,8 @@ class Log(Stage):
     floor : float
         At least 1e-37, so that the logarithm of silence is finite.
     unit : "natural", "log10" or "dB" (ten times log10)
+    aside : int
+        How many leading features are passed on as they are.
 
     Raises
     ------
@@ -45,7 +47,9 @@ class Log(Stage):
     [[[0.0, 0.0]]]
     """
 
-    def __init__(self, features: tuple[str, ...], *, floor: float = 1e-10, unit: str = "natural") -> None:
+    def __init__(
+        self, features: tuple[str, ...], *, floor: float = 1e-10, unit: str = "natural", aside: int = 0
+    ) -> None:
         if not _is_real(floor) or not 1e-37 <= floor < 3e38:
             raise ParameterError(
                 f"the logarithm's floor is {floor!r}; it must be a number of at least 1e-37, below 3e38"
@@ -54,17 +58,20 @@ class Log(Stage):
             raise ParameterError(f"the logarithm's unit is {unit!r}; it must be one of {', '.join(LOG_UNITS)}")
         self.features = features
         self.geometry = Geometry()
-        self.floor, self.unit = np.float32(floor), unit
-        self._factor = np.float32(LOG_UNITS[unit])
+        self.floor, self.unit, self.aside = np.float32(floor), unit, aside
+        self.factor = np.float32(LOG_UNITS[unit])
 
     def run(
         self, x: NDArray[Any], origin: int, frames: int, threads: int, first: int = 0, memory: Any = None
     ) -> NDArray[np.float32]:
         """Shape: (channels, features, time) -> (channels, features, frames)"""
-        if (origin, frames) != (0, x.shape[-1]):
-            x = np.ascontiguousarray(x[..., origin : origin + frames])
+        x = np.ascontiguousarray(x[..., origin : origin + frames])
         out = np.empty_like(x)
-        kernels.log_floor(x.reshape(-1), self.floor, self._factor, out.reshape(-1), threads=threads)
+        for source, target in (
+            [(x, out)] if not self.aside else zip(x[:, self.aside :], out[:, self.aside :], strict=True)
+        ):
+            kernels.log_floor(source.reshape(-1), self.floor, self.factor, target.reshape(-1), threads=threads)
+        out[:, : self.aside] = x[:, : self.aside]
         return out
 
 
