@@ -5,6 +5,7 @@ from .gabor import gabor_bank
 from .gammatone import gammatone_bank
 from .scales import erb_bandwidth, erb_space, hz_to_mel, mel_space, mel_to_hz
 from .sinc import sinc_bank
+from .windows import window
 
 __all__ = [
     "FilterBank",
@@ -16,4 +17,5 @@ __all__ = [
     "mel_space",
     "mel_to_hz",
     "sinc_bank",
+    "window",
 ]
