@@ -25,6 +25,7 @@ _HOMES = {
     "Geometry": "geometry",
     "Plan": "stages",
     "Recipe": "recipes",
+    "SpectralBank": "filters",
     "conv1d": "stages",
     "conv_transpose1d": "stages",
     "extract": "extraction",
@@ -35,6 +36,7 @@ _HOMES = {
     "get_recipe": "recipes",
     "list_recipes": "recipes",
     "load": "batch",
+    "mel_bank": "filters",
     "plan": "stages",
     "pool1d": "stages",
     "sinc_bank": "filters",
@@ -48,6 +50,7 @@ __all__ = [
     "Geometry",
     "Plan",
     "Recipe",
+    "SpectralBank",
     "__version__",
     "conv1d",
     "conv_transpose1d",
@@ -59,6 +62,7 @@ __all__ = [
     "get_recipe",
     "list_recipes",
     "load",
+    "mel_bank",
     "plan",
     "pool1d",
     "sinc_bank",
@@ -67,7 +71,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .batch import FeatureStore, FolderReport, extract_folder, load
     from .extraction import FeatureMap, extract
-    from .filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
+    from .filters import FilterBank, SpectralBank, gabor_bank, gammatone_bank, mel_bank, sinc_bank
     from .geometry import Geometry
     from .recipes import Recipe, get_recipe, list_recipes
     from .stages import Plan, conv1d, conv_transpose1d, filter_energy, plan, pool1d

@@ -3,17 +3,21 @@
 from .bank import FilterBank
 from .gabor import gabor_bank
 from .gammatone import gammatone_bank
+from .mel import mel_bank
 from .scales import erb_bandwidth, erb_space, hz_to_mel, mel_space, mel_to_hz
 from .sinc import sinc_bank
+from .spectral import SpectralBank
 from .windows import window
 
 __all__ = [
     "FilterBank",
+    "SpectralBank",
     "erb_bandwidth",
     "erb_space",
     "gabor_bank",
     "gammatone_bank",
     "hz_to_mel",
+    "mel_bank",
     "mel_space",
     "mel_to_hz",
     "sinc_bank",
