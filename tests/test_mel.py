@@ -256,7 +256,7 @@ def test_the_public_names():
         ({"scale": "bark"}, 'scale is \'bark\'; it must be "htk", "slaney" or "kaldi"'),
         ({"triangles": "log"}, 'triangles is \'log\'; it must be "hertz" or "mel"'),
         ({"norm": "l2"}, "norm is 'l2'; it must be None or \"slaney\""),
-        ({"vtln_warp": 0.0}, "vtln_warp is 0.0; it must be a number above 0, and is 1 for no warping"),
+        ({"vtln_warp": 0.0}, "vtln_warp is 0.0; it must be from 0.1 to 10, and is 1 for no warping"),
         ({"vtln_warp": float("nan")}, "vtln_warp is nan"),
         ({"vtln_warp": 1.1, "vtln_low": 0.0}, "vtln_low is 0.0 Hz and vtln_high -500.0 Hz .7500 Hz.; they must"),
         ({"vtln_warp": 1.1, "vtln_low": 3000.0, "vtln_high": 2000.0}, "vtln_low is 3000.0 Hz and vtln_high 2000.0 Hz;"),

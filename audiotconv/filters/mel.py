@@ -58,8 +58,8 @@ def mel_bank(
     norm : None or "slaney"
         "slaney" divides a band's weights by half its width in Hz, so that white noise has about as much in each.
     vtln_warp : float
-        Vocal tract length normalization: by what frequencies are divided between the two inflection points. 1 is
-        none. Other than in Kaldi, it works with either kind of triangle.
+        Vocal tract length normalization: by what frequencies are divided between the two inflection points, from
+        0.1 to 10; 1 is none. Unlike in Kaldi, it works with either kind of triangle.
     vtln_low, vtln_high : float
         The cutoffs of the warping in Hz, within fmin and fmax; a negative vtln_high counts from half the sample rate.
         Frequencies beyond them are warped such that fmin and fmax stay.
@@ -165,8 +165,8 @@ def _check_warp(
     warp: float, low: float, high: float, fmin: float, fmax: float, sample_rate: int
 ) -> tuple[float, float]:
     """Give the cutoffs in Hz."""
-    if not 0.0 < warp < np.inf:
-        raise ParameterError(f"vtln_warp is {warp}; it must be a number above 0, and is 1 for no warping")
+    if not 0.1 <= warp <= 10.0:
+        raise ParameterError(f"vtln_warp is {warp}; it must be from 0.1 to 10, and is 1 for no warping")
     top = sample_rate / 2 + high if high < 0 else high
     if not fmin < low < top < fmax:
         counted = f" ({top:g} Hz)" if high < 0 else ""

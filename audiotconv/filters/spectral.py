@@ -92,13 +92,15 @@ def check_spectrum(sample_rate: int, n_fft: int, bands: int = 1) -> int:
     """Give n_fft as an int; raise ParameterError if it is none, or there cannot be so many bands over its bins."""
     if not 1 <= sample_rate < np.inf:
         raise ParameterError(f"the sample rate is {sample_rate} Hz; it must be at least 1")
-    if integer("n_fft", n_fft) < 2:
+    n_fft, bands = integer("n_fft", n_fft), integer("the number of bands", bands)
+    if n_fft < 2:
         raise ParameterError(f"n_fft is {n_fft}; it must be at least 2 samples")
-    if integer("the number of bands", bands) < 1:
+    if bands < 1:
         raise ParameterError(f"the number of bands is {bands}; it must be at least 1")
-    if bands * (n_fft // 2 + 1) > _MOST_WEIGHTS:
+    weights = bands * (n_fft // 2 + 1)
+    if weights > _MOST_WEIGHTS:
         raise ParameterError(
-            f"the number of bands is {bands} and n_fft {n_fft}, which makes {bands * (n_fft // 2 + 1):,} weights; at "
-            f"most {_MOST_WEIGHTS:,} are possible, so take fewer bands or a shorter transform"
+            f"the number of bands is {bands} and n_fft {n_fft}, which makes {weights:,} weights; at most "
+            f"{_MOST_WEIGHTS:,} are possible, so take fewer bands or a shorter transform"
         )
-    return int(n_fft)
+    return n_fft
