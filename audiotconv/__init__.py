@@ -26,6 +26,7 @@ _HOMES = {
     "Plan": "stages",
     "Recipe": "recipes",
     "SpectralBank": "filters",
+    "chroma_bank": "filters",
     "conv1d": "stages",
     "conv_transpose1d": "stages",
     "extract": "extraction",
@@ -52,6 +53,7 @@ __all__ = [
     "Recipe",
     "SpectralBank",
     "__version__",
+    "chroma_bank",
     "conv1d",
     "conv_transpose1d",
     "extract",
@@ -71,7 +73,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .batch import FeatureStore, FolderReport, extract_folder, load
     from .extraction import FeatureMap, extract
-    from .filters import FilterBank, SpectralBank, gabor_bank, gammatone_bank, mel_bank, sinc_bank
+    from .filters import FilterBank, SpectralBank, chroma_bank, gabor_bank, gammatone_bank, mel_bank, sinc_bank
     from .geometry import Geometry
     from .recipes import Recipe, get_recipe, list_recipes
     from .stages import Plan, conv1d, conv_transpose1d, filter_energy, plan, pool1d

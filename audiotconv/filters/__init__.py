@@ -1,6 +1,7 @@
 """Filter designs: NumPy only, nothing compiled."""
 
 from .bank import FilterBank
+from .chroma import chroma_bank
 from .gabor import gabor_bank
 from .gammatone import gammatone_bank
 from .mel import mel_bank
@@ -12,6 +13,7 @@ from .windows import window
 __all__ = [
     "FilterBank",
     "SpectralBank",
+    "chroma_bank",
     "erb_bandwidth",
     "erb_space",
     "gabor_bank",
