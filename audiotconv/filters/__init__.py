@@ -2,6 +2,7 @@
 
 from .bank import FilterBank
 from .chroma import chroma_bank
+from .cosine import cepstral_lifter, cosine_matrix
 from .gabor import gabor_bank
 from .gammatone import gammatone_bank
 from .mel import mel_bank
@@ -13,7 +14,9 @@ from .windows import window
 __all__ = [
     "FilterBank",
     "SpectralBank",
+    "cepstral_lifter",
     "chroma_bank",
+    "cosine_matrix",
     "erb_bandwidth",
     "erb_space",
     "gabor_bank",
