@@ -41,6 +41,7 @@ _HOMES = {
     "plan": "stages",
     "pool1d": "stages",
     "sinc_bank": "filters",
+    "stft": "stages",
 }
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "plan",
     "pool1d",
     "sinc_bank",
+    "stft",
 ]
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ if TYPE_CHECKING:
     from .filters import FilterBank, SpectralBank, chroma_bank, gabor_bank, gammatone_bank, mel_bank, sinc_bank
     from .geometry import Geometry
     from .recipes import Recipe, get_recipe, list_recipes
-    from .stages import Plan, conv1d, conv_transpose1d, filter_energy, plan, pool1d
+    from .stages import Plan, conv1d, conv_transpose1d, filter_energy, plan, pool1d, stft
 
 
 def __getattr__(name: str) -> Any:

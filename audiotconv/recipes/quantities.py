@@ -10,7 +10,18 @@ from typing import Any
 
 from ..errors import RecipeError
 
-__all__ = ["Choice", "Count", "Number", "Parameter", "Quantity", "read_parameters", "written"]
+__all__ = [
+    "Choice",
+    "Count",
+    "Flag",
+    "Length",
+    "Number",
+    "Parameter",
+    "Quantity",
+    "read_parameters",
+    "samples",
+    "written",
+]
 
 # Units as powers of ten of the base unit.
 _UNITS = {
@@ -49,9 +60,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Quantity(Parameter):
-    """A number with a unit, such as "25 ms" or "8 kHz", above zero, in s or Hz."""
+    """A number with a unit, such as "25 ms" or "8 kHz", in s or Hz: above zero, or at least `least`."""
 
     kind: str = "time"
+    least: float | None = None
 
     def read(self, where: str, value: Any) -> float:
         """In s or Hz."""
@@ -63,9 +75,47 @@ class Quantity(Parameter):
         # The unit moves the decimal point before anything is rounded: "35 ms" and "0.035 s" are the same number.
         number = float(f"{match[1]}e{int(match[2] or 0) + units[match[3]]}")
         most, unit = _MOST[self.kind]
-        if not 0.0 < number <= most:
+        if self.least is None and not 0.0 < number <= most:
             raise RecipeError(f"{where} is {written(value)}; it must be above zero and at most {most:g} {unit}")
+        if self.least is not None and not self.least <= number <= most:
+            raise RecipeError(f"{where} is {written(value)}; it must be from {self.least:g} to {most:g} {unit}")
         return number
+
+
+@dataclass(frozen=True, slots=True)
+class Length(Parameter):
+    """A time with a unit, such as "25 ms", or a number of samples, an integer."""
+
+    def read(self, where: str, value: Any) -> float | int:
+        """In s, or as the integer."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return Count("").read(where, value)
+        if not isinstance(value, str):
+            raise RecipeError(
+                f"{where} is {written(value)}; it must be a time with a unit, in quotes, or a whole number of samples"
+            )
+        return Quantity("").read(where, value)
+
+
+def samples(name: str, value: float | int, sample_rate: int) -> int:
+    """A `Length` at a sample rate, rounded; RecipeError if it is less than a sample."""
+    if isinstance(value, int):
+        return value
+    count = round(value * sample_rate)
+    if count < 1:
+        raise RecipeError(f"a {name} of {value * 1e3:g} ms is less than one sample at {sample_rate} Hz")
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Parameter):
+    """true or false."""
+
+    def read(self, where: str, value: Any) -> bool:
+        """As it is."""
+        if not isinstance(value, bool):
+            raise RecipeError(f"{where} is {written(value)}; it must be true or false")
+        return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,32 @@ class Recipe:
         where = f"the recipe file {shown(path)}"
         return _parsed(_text_of(path, where), where)
 
+    @staticmethod
+    def from_dict(table: dict[str, Any]) -> Recipe:
+        """The recipe that a dict describes, with the keys of a recipe's TOML.
+
+        Raises
+        ------
+        RecipeError
+            If it has unknown, missing or impossible values.
+
+        Examples
+        --------
+        >>> spectrum = {"kind": "spectrum", "window": "hann", "length": "25 ms", "hop": "10 ms"}
+        >>> Recipe.from_dict({"name": "powers", "version": 1, "stage": [spectrum]}).build(16000).geometry.count(16000)
+        101
+        """
+        if not isinstance(table, dict):
+            raise ParameterError(f"the recipe is {written(table)}; it must be a dict with the keys of a recipe's TOML")
+        return _from_table(table, "the recipe")
+
 
 @functools.lru_cache(maxsize=32)
 def _built(recipe: Recipe, sample_rate: int) -> Chain:
     built: list[Any] = []
     for number, (kind, values) in enumerate(recipe.stages, 1):
         try:
-            built.append(KINDS[kind].build(dict(values), sample_rate, built[-1].features if built else None))
+            built.append(KINDS[kind].build(dict(values), sample_rate, built[-1] if built else None))
         except AudiotconvError as error:
             raise RecipeError(f"recipe {recipe.name}, stage {number} ({kind}): {error}") from None
     return Chain(built)
@@ -139,6 +158,10 @@ def _parsed(text: str, where: str) -> Recipe:
         raise RecipeError(f"{where} is not TOML that can be read: its brackets are nested too deeply") from None
     except ValueError as error:  # also an integer of thousands of digits
         raise RecipeError(f"{where} is not TOML: {error}") from None
+    return _from_table(table, where)
+
+
+def _from_table(table: dict[str, Any], where: str) -> Recipe:
     for key in table:
         if key not in _HEAD_KEYS:
             raise RecipeError(f"{where} has the unknown key {written(key)}; the keys are {', '.join(_HEAD_KEYS)}")

@@ -135,13 +135,14 @@ class Spectrum(Stage):
         for name, number in (
             ("scale", scale), ("preemphasis", preemphasis), ("energy_floor", energy_floor), ("dither", dither)
         ):  # fmt: skip
-            if not 0.0 <= number < 1e6:
-                raise ParameterError(f"{name} is {number!r}; it must be a number from 0 to a million")
+            if not 0.0 <= number <= 1e12:
+                raise ParameterError(f"{name} is {number!r}; it must be a number from 0 to 1e12")
         self._scale, self._dither, self._seed = float(scale), float(dither), integer_at_least("seed", seed, 0)
         self._mean, self._emphasis = bool(remove_mean), np.float32(preemphasis)
         self._energy = ENERGIES.index(energy)
         self._energy_floor = np.float32(max(energy_floor, _LEAST_ENERGY))
         self._kind, self._pad = VALUES[values], PADS[pad]
+        self.values, self.zero_frequency = values, bool(zero_frequency)
 
         used = np.flatnonzero(taps)
         low = 0 if self._mean or energy == "raw" or preemphasis else int(used[0])

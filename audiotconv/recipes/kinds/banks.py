@@ -1,23 +1,19 @@
-"""The kinds of stages that a recipe can name, their parameters, and how each is built for a sample rate."""
+"""Filter banks on samples."""
 
 from __future__ import annotations
 
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from ..errors import RecipeError
-from ..filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
-from ..stages import BankEnergy, Log, Stage
-from ..stages.log import LOG_UNITS
-from .quantities import Choice, Count, Number, Parameter, Quantity
+from ...errors import RecipeError
+from ...filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
+from ...stages import BankEnergy, Stage
+from ..quantities import Choice, Count, Quantity
+from .kind import StageKind
 
-__all__ = ["KINDS", "StageKind"]
-
-Build = Callable[[dict[str, Any], int, tuple[str, ...] | None], Stage]
-Check = Callable[[dict[str, Any]], None]
+__all__ = ["BANKS"]
 
 _DESIGNS: dict[str, Callable[..., FilterBank]] = {
     "gammatone": gammatone_bank,
@@ -30,26 +26,6 @@ _HIGHEST = 0.45
 
 # Energies that are summed at a time, one for each band and each hop within a window: at most some 100 MB of them.
 _MOST_SUMS = 10_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class StageKind:
-    """A kind of stage.
-
-    Attributes
-    ----------
-    parameters : dict
-        By name.
-    build : function of (values, sample rate, the input's feature names)
-    takes_samples : bool
-    check : function of values
-        Raises RecipeError where values that are right by themselves do not fit each other at any sample rate.
-    """
-
-    parameters: dict[str, Parameter]
-    build: Build
-    takes_samples: bool
-    check: Check = lambda values: None
 
 
 def _check_bank_energy(values: dict[str, Any]) -> None:
@@ -89,7 +65,7 @@ def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
     return design(span=span)
 
 
-def _bank_energy(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:
+def _bank_energy(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> Stage:
     hop, window = round(values["hop"] * sample_rate), round(values["window"] * sample_rate)
     if hop < 1:
         raise RecipeError(f"a hop of {values['hop'] * 1e3:g} ms is less than one sample at {sample_rate} Hz")
@@ -107,12 +83,7 @@ def _largest_divisor(number: int, most: int) -> int:
     return max(step for low in small for step in (low, number // low) if step <= most)
 
 
-def _log(values: dict[str, Any], sample_rate: int, features: tuple[str, ...] | None) -> Stage:
-    assert features is not None
-    return Log(features, floor=values["floor"], unit=values["unit"])
-
-
-KINDS = {
+BANKS = {
     "bank-energy": StageKind(
         {
             "filters": Choice("the design of the filters", words=tuple(_DESIGNS)),
@@ -129,13 +100,5 @@ KINDS = {
         _bank_energy,
         takes_samples=True,
         check=_check_bank_energy,
-    ),
-    "log": StageKind(
-        {
-            "floor": Number("smaller values count as this", default=1e-10, least=1e-37, most=1e38),
-            "unit": Choice("natural, log10 or dB", default="natural", words=tuple(LOG_UNITS)),
-        },
-        _log,
-        takes_samples=False,
     ),
 }
