@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import AudioReader, as_samples, mean_of_channels
+from .audio import AudioReader, Intake, as_samples, mean_of_channels
 from .errors import AudioError, AudioWarning, ParameterError
 from .recipes import Recipe, get_recipe
 from .stages import Chain, Flow
@@ -35,6 +35,8 @@ class FeatureMap:
     feature_names : tuple of str
     sample_rate : int
         Of the samples that the recipe ran on, in Hz.
+    source_rate : int
+        Of the recording, in Hz: another one where the recipe has a sample rate, and the recording was resampled to it.
     recipe : Recipe
     """
 
@@ -42,12 +44,19 @@ class FeatureMap:
     frame_times: NDArray[np.float64]
     feature_names: tuple[str, ...]
     sample_rate: int
+    source_rate: int
     recipe: Recipe
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(channels, features, frames)"""
         return self.values.shape
+
+    def __repr__(self) -> str:
+        rate = f"{self.sample_rate} Hz"
+        if self.source_rate != self.sample_rate:
+            rate += f", resampled from {self.source_rate} Hz"
+        return f"<FeatureMap {self.recipe.name}, {' x '.join(map(str, self.shape))}, {rate}>"
 
 
 def extract(
@@ -61,6 +70,10 @@ def extract(
     strict: bool = False,
 ) -> FeatureMap:
     """The feature map of a recording.
+
+    Where the recipe has a sample rate and the recording another one, it is resampled to the recipe's by soxr, quality
+    "HQ"; where the recipe has a duration, the recording is then cut or padded with zeros at its end. Cut or not, all of
+    it is read and checked.
 
     Parameters
     ----------
@@ -90,7 +103,7 @@ def extract(
     AudioFileError
         If the file cannot be read.
     AudioError
-        If it holds no sound, or sound that cannot be used.
+        If it holds no sound, or sound that cannot be used, or its sample rate is too far from the recipe's.
     RecipeError, ParameterError
         If the recipe or a parameter is wrong.
 
@@ -117,12 +130,13 @@ def extract(
                 f"sample_rate is {sample_rate} Hz and {reader.name} has {reader.sample_rate} Hz; "
                 "leave it out for a file"
             )
-        chain = recipe.build(reader.sample_rate)
+        chain, intake = _prepared(recipe, reader.sample_rate, channels)
         size = None if block_size is None else integer_at_least("block_size", block_size, 1)
-        values = _joined(feature_blocks(chain, reader.blocks(size), channels, threads), chain, reader, channels)
+        blocks = feature_blocks(chain, reader.blocks(size), threads=threads, intake=intake)
+        values = _joined(blocks, chain, intake, reader.channels, reader.frames)
         for note in reader.notes:
             warnings.warn(note, AudioWarning, stacklevel=2)
-        return _feature_map(values, chain, reader.position, reader.sample_rate, recipe)
+        return _feature_map(values, chain, intake, reader.position, recipe)
 
 
 def _extract_array(
@@ -133,30 +147,39 @@ def _extract_array(
     samples = as_samples(source)
     if samples.shape[1] == 0:
         raise AudioError("the signal holds no samples", "empty")
-    chain = recipe.build(sample_rate)
-    sample_rate = int(sample_rate)
-    values = chain.run(mean_of_channels(samples) if channels == "mono" else samples, threads)
-    return _feature_map(values, chain, samples.shape[1], sample_rate, recipe)
+    chain, intake = _prepared(recipe, sample_rate, channels)
+    if intake.resamples or intake.samples is not None:
+        blocks = feature_blocks(chain, [samples], threads=threads, intake=intake)
+        values = _joined(blocks, chain, intake, *samples.shape)
+    else:
+        values = chain.run(mean_of_channels(samples) if intake.mono else samples, threads)
+    return _feature_map(values, chain, intake, samples.shape[1], recipe)
 
 
-def _feature_map(
-    values: NDArray[np.float32], chain: Chain, samples: int, sample_rate: int, recipe: Recipe
-) -> FeatureMap:
-    return FeatureMap(values, chain.geometry.times(samples, sample_rate), chain.features, sample_rate, recipe)
+def _prepared(recipe: Recipe, sample_rate: int, channels: str) -> tuple[Chain, Intake]:
+    return recipe.build(sample_rate), recipe.intake(sample_rate, mono=channels == "mono")
 
 
-def _nothing(chain: Chain, channels: int) -> NDArray[np.float32]:
-    return np.empty((channels, len(chain.features), 0), np.float32)
+def _feature_map(values: NDArray[np.float32], chain: Chain, intake: Intake, samples: int, recipe: Recipe) -> FeatureMap:
+    return FeatureMap(
+        values=values,
+        frame_times=chain.geometry.times(intake.length(samples), intake.sample_rate),
+        feature_names=chain.features,
+        sample_rate=intake.sample_rate,
+        source_rate=intake.source_rate,
+        recipe=recipe,
+    )
 
 
 def _joined(
-    blocks: Iterable[NDArray[np.float32]], chain: Chain, reader: AudioReader, channels: str
+    blocks: Iterable[NDArray[np.float32]], chain: Chain, intake: Intake, channels: int, samples: int | None
 ) -> NDArray[np.float32]:
     """The blocks side by side, written into one array as they come where a believable length is known beforehand."""
-    out = _nothing(chain, 1 if channels == "mono" else reader.channels)
-    expected = 0 if reader.frames is None else chain.geometry.count(reader.frames)
-    if expected * out.shape[0] * out.shape[1] <= _BELIEVED_VALUES:
-        out = np.empty((*out.shape[:2], expected), np.float32)
+    rows = intake.channels(channels), len(chain.features)
+    expected = 0 if samples is None else chain.geometry.count(intake.length(samples))
+    if expected * rows[0] * rows[1] > _BELIEVED_VALUES:
+        expected = 0
+    out = np.empty((*rows, expected), np.float32)
     rest = []
     at = 0
     for block in blocks:
@@ -171,23 +194,25 @@ def _joined(
 
 
 def feature_blocks(
-    chain: Chain, blocks: Iterable[NDArray[Any]], channels: str = "keep", threads: int | None = None
+    chain: Chain,
+    blocks: Iterable[NDArray[Any]],
+    channels: str = "keep",
+    threads: int | None = None,
+    intake: Intake | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Frames of a signal that arrives in blocks, as soon as each is settled.
 
-    The blocks' sizes have no influence on the frames. Only what later frames still see is held.
+    The blocks' sizes have no influence on the frames. Only what later frames still see is held. An `intake`, as
+    `Recipe.intake` gives it, makes the samples that the chain takes, and says itself whether they are the mean of the
+    channels; without one they are at the chain's rate.
 
     Shape: blocks of (channels, time) -> blocks of (channels, features, frames)
     """
+    if intake is None:  # one rate is as good as another where nothing is resampled
+        intake = Intake(1, mono=channels == "mono")
     flow = None
-    for arrived in blocks:
-        block = mean_of_channels(arrived) if channels == "mono" else arrived
-        flow = flow or Flow(chain, block.shape[0], threads)
-        frames = flow.push(block)
-        if frames.shape[2]:
-            yield frames
-        rest = block[:, :0]
-    if flow is not None:
-        frames = flow.push(rest, last=True)
+    for piece, last in intake.pieces(blocks):
+        flow = flow or Flow(chain, piece.shape[0], threads)
+        frames = flow.push(piece, last)
         if frames.shape[2]:
             yield frames

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import threading
@@ -122,6 +123,39 @@ def test_long_recordings_are_written_as_they_come(folder, tmp_path, form, monkey
         assert len(rows) > 10
         assert [row["part"] for row in rows] == list(range(len(rows)))
         assert [row["first_frame"] for row in rows] == [7 * part for part in range(len(rows))]
+
+
+@pytest.mark.parametrize("form", ["parquet", "npy"])
+@pytest.mark.parametrize("duration", [None, 0.13])
+@pytest.mark.parametrize("row", [2, 1000])
+def test_a_recipe_with_a_sample_rate(folder, tmp_path, form, duration, row, monkeypatch):
+    monkeypatch.setattr(sinks, "ROW_VALUES", BANDS * 2 * row)  # frames of two channels
+    recipe = dataclasses.replace(atc.get_recipe(RECIPE), sample_rate=8000, duration=duration)
+    report = atc.extract_folder(folder, tmp_path / "out", recipe, format=form)
+    assert report.resampled == {11025: 1}
+    assert json.loads(json.dumps(report.to_dict()))["resampled"] == {"11025": 1}
+    manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
+    assert manifest["resampled"] == {"11025": 1}
+    assert manifest["recipe"]["sample_rate"] == 8000
+    assert manifest["recipe"].get("duration") == duration
+    found = atc.load(tmp_path / "out")
+    assert [row.sample_rate for row in found] == [8000, 11025, 8000]
+    for row in found:
+        want = atc.extract(folder / row.key, recipe)
+        np.testing.assert_array_equal(row.values, want.values)
+        seconds = soundfile.info(str(folder / row.key)).duration
+        assert row.duration == pytest.approx(min(seconds, duration or seconds))
+    assert not atc.extract_folder(folder, tmp_path / "plain", RECIPE).resampled
+
+
+def test_a_rate_too_far_from_the_recipes_sets_a_file_aside(folder, tmp_path):
+    write(folder / "slow.wav", n=200, rate=60)
+    recipe = dataclasses.replace(atc.get_recipe(RECIPE), sample_rate=16000)
+    report = atc.extract_folder(folder, tmp_path / "out", recipe)
+    assert report.done == 3
+    failure = next(failure for failure in report.failures if failure.key == "slow.wav")
+    assert failure.reason == "unsupported"
+    assert "60 Hz cannot be resampled to 16000 Hz" in failure.message
 
 
 def test_shards_are_closed_when_full(folder, tmp_path, monkeypatch):

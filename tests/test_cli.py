@@ -143,6 +143,22 @@ def test_recipes(run):
     assert json.loads(text)["features"] == 40
 
 
+def test_a_recipe_with_a_head(run, tmp_path):
+    recipe = tmp_path / "head.toml"
+    recipe.write_text('sample_rate = "8 kHz"\nduration = "0.05 s"\n' + SMALL.read_text())
+    write(tmp_path / "a.wav", n=N, rate=22050)
+    write(tmp_path / "b.wav", n=N, rate=8000)
+    code, text, _ = run("extract", tmp_path, "-o", tmp_path / "out", "--recipe", recipe)
+    assert code == 0
+    assert "resampled: 1 from 22,050 Hz" in text
+    text = run("recipes", recipe, "--rate", 48000)[1]
+    assert "resampled to 8000 Hz" in text
+    assert "cut or padded to 0.05 s" in text
+    assert "at 8000 Hz: 3 features; a frame every 80 samples" in text
+    shown = json.loads(run("recipes", recipe, "--json")[1])
+    assert (shown["sample_rate"], shown["duration"]) == (8000, 0.05)
+
+
 MARKUP = "[red]x[/nope] :smile: [bold]"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import warnings
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import BANDS, JIT, SMALL
+from hypothesis import given
+from hypothesis import strategies as st
 from sounds import tone, wav_bytes, write
 
 import audiotconv as atc
+from audiotconv.audio import Resampler
 from audiotconv.errors import AudioError, AudioFileError, AudioWarning, ParameterError
 
 N = 4000 if JIT else 900
@@ -102,6 +106,102 @@ def test_headers_that_are_wrong_about_the_length(tmp_path, frames, monkeypatch):
         np.testing.assert_array_equal(atc.extract(path, SMALL, block_size=100).values, want)
 
 
+def small(**head):
+    return dataclasses.replace(atc.get_recipe(SMALL), **head)
+
+
+def resampled(samples, source_rate, sample_rate):
+    return Resampler(source_rate, sample_rate, samples.shape[0]).push(samples, last=True)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050])
+@pytest.mark.parametrize("channels", ["keep", "mono"])
+def test_a_recipe_with_a_sample_rate_resamples(tmp_path, rate, channels):
+    path = write(tmp_path / "a.wav", n=N, rate=rate, channels=2)
+    samples = np.ascontiguousarray(soundfile.read(path, dtype="int16")[0].T)
+    at_8000 = samples
+    if channels == "mono":
+        at_8000 = (samples.astype(np.float64).sum(axis=0, keepdims=True) / 65536).astype(np.float32)
+    if rate != 8000:
+        at_8000 = resampled(at_8000, rate, 8000)
+    want = atc.extract(at_8000, SMALL, sample_rate=8000)
+    recipe = small(sample_rate=8000)
+    options = {"channels": channels, "threads": 1}
+    for got in (
+        atc.extract(samples, recipe, sample_rate=rate, **options),
+        atc.extract(path, recipe, **options),
+        atc.extract(io.BytesIO(path.read_bytes()), recipe, block_size=333, **options),
+    ):
+        np.testing.assert_array_equal(got.values, want.values)
+        np.testing.assert_array_equal(got.frame_times, want.frame_times)
+        assert got.values.flags.c_contiguous
+        assert got.feature_names == want.feature_names
+        assert (got.sample_rate, got.source_rate) == (8000, rate)
+    shape = " x ".join(map(str, got.shape))
+    said = "8000 Hz" if rate == 8000 else f"8000 Hz, resampled from {rate} Hz"
+    assert repr(got) == f"<FeatureMap small, {shape}, {said}>"
+
+
+@given(st.data())
+def test_blocks_do_not_show_in_what_is_resampled_and_cut(data):
+    dtype = data.draw(st.sampled_from(["int16", "int32", "float32"]))
+    n, rate = data.draw(st.integers(1, N)), data.draw(st.sampled_from([8000, 11025, 5512]))
+    samples = np.random.default_rng(n).standard_normal((data.draw(st.sampled_from([1, 2])), n)) * 0.1
+    samples = (samples * {"int16": 2**15, "int32": 2**31, "float32": 1}[dtype]).astype(dtype)
+    recipe = small(sample_rate=8000, duration=data.draw(st.sampled_from([None, 0.02, 0.1])))
+    whole = atc.extract(samples, recipe, sample_rate=rate, threads=1)
+    cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=8)))
+    chain, intake = recipe.build(rate), recipe.intake(rate)
+    blocks = [samples[:, a:b] for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+    for threads in (1, 2):
+        frames = list(atc.extraction.feature_blocks(chain, blocks, threads=threads, intake=intake))
+        np.testing.assert_array_equal(np.concatenate([whole.values[:, :, :0], *frames], axis=2), whole.values)
+    assert len(whole.frame_times) == whole.shape[2]
+
+
+def test_a_click_keeps_its_time_where_it_is_resampled():
+    click = np.zeros(2 * N, np.float32)
+    click[N] = 1.0
+    features = atc.extract(click, small(sample_rate=8000), sample_rate=22050)
+    loudest = features.frame_times[features.values[0].mean(axis=0).argmax()]
+    assert abs(loudest - N / 22050) <= 0.0125
+
+
+@pytest.mark.parametrize("n", [1, 100, 799, 800, 801, 900])
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_a_recipe_with_a_duration_cuts_or_pads(n, dtype):
+    samples = (tone(n)[:, 0] * (9999 if dtype == "int16" else 1)).astype(dtype)
+    want = np.zeros(800, dtype)
+    want[: min(n, 800)] = samples[:800]
+    got = atc.extract(samples, small(duration=0.1), sample_rate=8000)
+    assert got.shape == (1, BANDS, 10)
+    np.testing.assert_array_equal(got.values, atc.extract(want, SMALL, sample_rate=8000).values)
+    assert len(got.frame_times) == 10
+
+
+def test_what_is_cut_is_read_and_checked_all_the_same(tmp_path):
+    recipe = small(duration=0.01)
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav_bytes((tone(N)[:, 0] * 9999).astype("<i2").tobytes(), declared=4 * N))
+    with pytest.warns(AudioWarning, match="is truncated"):
+        assert atc.extract(path, recipe, block_size=50).shape[2] == 1
+    samples = np.zeros(N, np.float32)
+    samples[-1] = np.nan
+    soundfile.write(path, samples, 8000, "FLOAT")
+    for source, rate in ((path, None), (samples, 8000)):
+        with pytest.raises(AudioError, match=f"sample {N - 1} of channel 0"):
+            atc.extract(source, recipe, sample_rate=rate)
+
+
+@pytest.mark.parametrize("recipe", [SMALL, "gabor-40"])
+def test_the_bits_of_the_same_rate_are_those_without_one(recipe):
+    samples = (tone(N)[:, 0] * 9999).astype(np.int16)
+    plain = atc.extract(samples, recipe, sample_rate=8000)
+    given_rate = dataclasses.replace(atc.get_recipe(recipe), sample_rate=8000)
+    np.testing.assert_array_equal(atc.extract(samples, given_rate, sample_rate=8000).values, plain.values)
+    assert plain.source_rate == plain.sample_rate == 8000
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
@@ -110,6 +210,12 @@ def test_headers_that_are_wrong_about_the_length(tmp_path, frames, monkeypatch):
         (lambda: atc.extract([np.nan], SMALL, sample_rate=8000), AudioError, "sample 0 of channel 0"),
         (lambda: atc.extract(np.zeros(9), SMALL, sample_rate=8000, channels="left"), ParameterError, "keep, mono"),
         (lambda: atc.extract(np.zeros(9), SMALL, sample_rate=8000, threads=0), ParameterError, "threads is 0"),
+        (
+            lambda: atc.extract(np.zeros(9), small(sample_rate=16000), sample_rate=50),
+            AudioError,
+            "a recording of 50 Hz cannot be resampled to 16000 Hz",
+        ),
+        (lambda: atc.extract(np.zeros(9), small(sample_rate=8000), sample_rate=0.5), ParameterError, "rate is 0.5"),
         (lambda: atc.extract("none.wav"), AudioFileError, "does not exist"),
         (lambda: atc.extract(3.5, SMALL, sample_rate=8000), ParameterError, "shape"),
     ],

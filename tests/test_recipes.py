@@ -111,6 +111,58 @@ def test_the_hash_is_of_what_counts(write):
     assert atc.get_recipe(write(GOOD.replace('"20 ms"', '"25 ms"'))).hash != base
 
 
+def test_a_head_with_a_sample_rate_and_a_duration(write):
+    base = atc.get_recipe(write(GOOD))
+    assert (base.sample_rate, base.duration, base.head) == (None, None, {})
+    rate, length = 'sample_rate = "8 kHz"\n', 'duration = "1.5 s"\n'
+    both = atc.get_recipe(write(rate + length + GOOD))
+    assert both.head == {"sample_rate": 8000, "duration": 1.5}
+    assert type(both.sample_rate) is int
+    kinds = [both, base, *(atc.get_recipe(write(head + GOOD)) for head in (rate, length, rate.replace("8", "16")))]
+    assert len({recipe.hash for recipe in kinds}) == 5
+    same = 'sample_rate = "8000 Hz"\n' + 'duration = "1500 ms"\n'
+    assert atc.get_recipe(write(same + GOOD)).hash == both.hash
+    assert both.build(44100) is both.build(8000)
+    intake = both.intake(44100)
+    assert (intake.source_rate, intake.sample_rate, intake.samples, intake.resamples) == (44100, 8000, 12000, True)
+    assert not both.intake(8000).resamples
+    assert not base.intake(44100).resamples
+    assert atc.get_recipe(write(length + GOOD)).intake(11025).samples == 16538  # 16537.5 to even
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("sample_rate = 16000", ["sample_rate is 16000", "frequency", "in quotes"]),
+        ('sample_rate = "16"', ["sample_rate is '16'", "frequency"]),
+        ('sample_rate = "16 s"', ["sample_rate is '16 s'", "frequency"]),
+        ('sample_rate = "8000.5 Hz"', ["sample_rate is '8000.5 Hz'", "whole number of Hz from 50 to 2,000,000"]),
+        ('sample_rate = "49 Hz"', ["sample_rate is '49 Hz'", "whole number of Hz from 50"]),
+        ('sample_rate = "3000 kHz"', ["sample_rate is '3000 kHz'", "2,000,000"]),
+        ("duration = 30", ["duration is 30", "time", "in quotes"]),
+        ('duration = "30 Hz"', ["duration is '30 Hz'", "time"]),
+        ('duration = "0 s"', ["duration is '0 s'", "above zero"]),
+        ('duration = "3601 s"', ["duration is '3601 s'", "at most 3600 s"]),
+    ],
+)
+def test_one_sentence_for_a_head_that_is_wrong(write, head, words):
+    with pytest.raises(RecipeError) as caught:
+        atc.get_recipe(write(f"{head}\n{GOOD}"))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in ["mine.toml", *words]:
+        assert word in message
+
+
+def test_a_duration_of_no_sample(write):
+    recipe = atc.get_recipe(write('duration = "50 us"\n' + GOOD))
+    for call in (recipe.build, recipe.intake):
+        with pytest.raises(
+            RecipeError, match=r"recipe mine: a duration of 0\.05 ms is less than one sample at 8000 Hz"
+        ):
+            call(8000)
+
+
 @pytest.mark.parametrize(
     ("old", "ways"),
     [
@@ -311,6 +363,8 @@ def test_absurd_filters_end_soon(write, filters, bands, fmin, fmax, rate):
 def test_impossible_rates(rate):
     with pytest.raises(ParameterError, match="sample rate is"):
         atc.get_recipe("gabor-40").build(rate)
+    with pytest.raises(ParameterError, match="sample rate is"):
+        atc.get_recipe("gabor-40").intake(rate)
 
 
 def test_rates_of_every_integer_kind():
@@ -323,7 +377,7 @@ SHIPPED = {
     for name in ("gabor-40", "gammatone-64")
 }
 # Where a value stands in the shipped recipes: at the head, or in one of the two stages.
-PLACES = [(None, key) for key in ("name", "version", "description", "stage")] + [
+PLACES = [(None, key) for key in ("name", "version", "description", "sample_rate", "duration", "stage")] + [
     (stage, key)
     for stage, keys in enumerate(("kind filters bands fmin fmax window hop stride length", "kind floor unit"))
     for key in keys.split()

@@ -1,14 +1,21 @@
-"""Sound in: the only room that imports soundfile."""
+"""Sound in: the only room that imports soundfile and soxr."""
 
-from .reader import MAX_RATE, AudioReader, is_sound_name, shown, sound_suffixes
+from .intake import Intake
+from .reader import MAX_RATE, MIN_RATE, AudioReader, is_sound_name, shown, sound_suffixes
+from .resample import MAX_RATIO, Resampler, resampled_length
 from .samples import as_samples, mean_of_channels, scale_of
 
 __all__ = [
     "MAX_RATE",
+    "MAX_RATIO",
+    "MIN_RATE",
     "AudioReader",
+    "Intake",
+    "Resampler",
     "as_samples",
     "is_sound_name",
     "mean_of_channels",
+    "resampled_length",
     "scale_of",
     "shown",
     "sound_suffixes",

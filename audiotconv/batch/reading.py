@@ -22,7 +22,7 @@ __all__ = ["FeatureStore", "StoredFeatures", "load"]
 
 @dataclass(frozen=True, eq=False)
 class StoredFeatures:
-    """One recording of a store. `values` has the shape (channels, features, frames)."""
+    """One recording of a store. `values`: (channels, features, frames); `sample_rate` is the recording's."""
 
     key: str
     path: str

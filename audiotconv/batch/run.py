@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -68,6 +68,8 @@ class FolderReport:
     frames : int
     audio_seconds, seconds : float
         Length of what was processed, summed over files, and the time that the run took.
+    resampled : dict
+        How many of the recordings in the store were resampled to the recipe's sample rate, by their own (Hz).
     """
 
     target: str
@@ -80,6 +82,7 @@ class FolderReport:
     seconds: float
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    resampled: dict[int, int] = field(default_factory=dict)
 
     @property
     def speed(self) -> float:
@@ -97,6 +100,7 @@ class _Outcome:
     failure: Failure | None = None
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    resampled_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,7 @@ def extract_folder(
     state = Progress(files=len(items), bytes=sum(item.size for item in items))
     settings = _Settings(recipe, label == "parent", channels, strict, max(1, workers // len(items)))
     warnings: list[str] = []
+    resampled: Counter[int] = Counter()
     done = frames = 0
     seconds = 0.0
     try:
@@ -203,6 +208,8 @@ def extract_folder(
                     done += 1
                     frames += sum(part.shape[2] for part in outcome.kept.parts)
                     seconds += outcome.seconds
+                    if outcome.resampled_from is not None:
+                        resampled[outcome.resampled_from] += 1
         sink.close()
         if done == 0 and folder.replaces:
             raise StoreError(
@@ -210,7 +217,8 @@ def extract_folder(
                 f"{shown(target)} stays as it is"
             )
         summary = {"files_found": len(items), "done": done, "failures": [asdict(failure) for failure in failures]}
-        folder.commit(recipe, format, {**summary, "warnings": warnings})
+        by_rate = dict(sorted(resampled.items()))
+        folder.commit(recipe, format, {**summary, "warnings": warnings, "resampled": by_rate})
     except OSError as error:
         folder.discard()
         if isinstance(error, AudiotconvError):
@@ -230,6 +238,7 @@ def extract_folder(
         seconds=time.perf_counter() - started,
         failures=failures,
         warnings=warnings,
+        resampled=by_rate,
     )
 
 
@@ -284,14 +293,16 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
     try:
         with AudioReader(item.path, strict=settings.strict) as reader:
             chain = settings.recipe.build(reader.sample_rate)
-            channels = 1 if settings.channels == "mono" else reader.channels
+            intake = settings.recipe.intake(reader.sample_rate, mono=settings.channels == "mono")
             recording = Recording(
                 item=item,
                 label=text(item.label) if settings.label else None,
                 sample_rate=reader.sample_rate,
-                rows=(channels, len(chain.features)),
+                recipe_rate=intake.sample_rate,
+                rows=(intake.channels(reader.channels), len(chain.features)),
                 hop=chain.geometry.hop,
-                expected=None if reader.frames is None else chain.geometry.count(reader.frames),
+                expected=None if reader.frames is None else chain.geometry.count(intake.length(reader.frames)),
+                samples=intake.samples,
                 recipe=settings.recipe.name,
                 recipe_hash=settings.recipe.hash,
             )
@@ -306,10 +317,11 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
                     state.advance(bytes=credit - credited, seconds=block.shape[1] / reader.sample_rate)
                     credited = credit
 
-            blocks = feature_blocks(chain, read(), settings.channels, settings.threads)
+            blocks = feature_blocks(chain, read(), threads=settings.threads, intake=intake)
             outcome.kept = sink.keep(recording, blocks, lambda: reader.position)
             outcome.seconds = reader.position / reader.sample_rate
             outcome.notes = reader.notes
+            outcome.resampled_from = reader.sample_rate if intake.resamples else None
     except StoreError:
         raise
     except _Stopped:

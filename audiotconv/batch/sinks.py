@@ -40,21 +40,29 @@ class Recording:
     item: Item
     label: str | None
     sample_rate: int
+    recipe_rate: int  # that the recipe runs at
     rows: tuple[int, int]  # channels and features
     hop: int
     expected: int | None  # frames
+    samples: int | None  # of the recipe's fixed length, at its rate
     recipe: str
     recipe_hash: str
 
-    def part(self, number: int, first: int, frames: int, samples: int | None) -> Part:
-        """One row; `samples` is the recording's length where the row is its last one."""
-        end = (first + frames) * self.hop if samples is None else samples
+    def part(self, number: int, first: int, frames: int, samples: int, last: bool) -> Part:
+        """One row; `samples` of the recording have been read, and are all of them where the row is its last one."""
+        # Times in units of which a second has a whole number, at both rates.
+        start, end = first * self.hop * self.sample_rate, (first + frames) * self.hop * self.sample_rate
+        if self.samples is not None:
+            read = min(samples * self.recipe_rate, self.samples * self.sample_rate)
+            end = read if last else min(end, read)
+        elif last:
+            end = samples * self.recipe_rate
         return Part(
             key=self.item.key,
             path=text(self.item.path),
             label=self.label,
             sample_rate=self.sample_rate,
-            duration=max(0, end - first * self.hop) / self.sample_rate,
+            duration=max(0, end - start) / (self.sample_rate * self.recipe_rate),
             part=number,
             first_frame=first,
             recipe=self.recipe,
@@ -73,7 +81,7 @@ class Kept:
 
 
 class Length(Protocol):
-    """Tells a recording's length in samples, once it has been read."""
+    """Tells how many samples of a recording have been read: its length, in the end."""
 
     def __call__(self) -> int: ...
 
@@ -117,7 +125,7 @@ class ParquetSink:
             found = list(blocks)
             empty = np.empty((*recording.rows, 0), np.float32)
             values = found[0] if len(found) == 1 else np.concatenate([empty, *found], axis=2)
-            return Kept([recording.part(0, 0, values.shape[2], length())], values)
+            return Kept([recording.part(0, 0, values.shape[2], length(), True)], values)
         return self._keep_long(recording, _regrouped(blocks, most), length)
 
     def _keep_long(self, recording: Recording, rows: Iterable[NDArray[np.float32]], length: Length) -> Kept:
@@ -131,13 +139,13 @@ class ParquetSink:
             held: NDArray[np.float32] | None = None
             for row in rows:  # one row late, as the last one knows the recording's length
                 if held is not None:
-                    parts.append(recording.part(len(parts), first, held.shape[2], None))
+                    parts.append(recording.part(len(parts), first, held.shape[2], length(), False))
                     with _writing(self._folder):
                         writer.add(parts[-1], held)
                     first += held.shape[2]
                 held = row
             last = np.empty((*recording.rows, 0), np.float32) if held is None else held
-            parts.append(recording.part(len(parts), first, last.shape[2], length()))
+            parts.append(recording.part(len(parts), first, last.shape[2], length(), True))
             with _writing(self._folder):
                 writer.add(parts[-1], last)
                 writer.close()
@@ -203,7 +211,7 @@ class NpySink:
             writer.abandon()
             path.unlink(missing_ok=True)
             raise
-        return Kept([recording.part(0, 0, writer.frames, length())], file=place)
+        return Kept([recording.part(0, 0, writer.frames, length(), True)], file=place)
 
     def _place(self, path: Path, item: Item) -> Path:
         """Give the file its name in the tree; a name that the file system refuses is the recording's failure."""

@@ -121,6 +121,9 @@ def _print_report(report: FolderReport) -> None:
         f"{report.done:,} of {report.files:,} files, {_length(report.audio_seconds)} of audio, "
         f"{report.frames:,} frames in {report.seconds:.1f} s ({report.speed:,.0f} x real time) -> {report.target}"
     )
+    if report.resampled:
+        rates = ", ".join(f"{count:,} from {rate:,} Hz" for rate, count in report.resampled.items())
+        typer.echo(f"resampled: {rates}")
     for note in report.warnings[:MOST_LISTED]:
         typer.echo(f"warning: {note}", err=True)
     if len(report.warnings) > MOST_LISTED:

@@ -26,7 +26,7 @@ def recipes(
     shown = [get_recipe(each) for each in ([name] if name else list_recipes())]
     rows: list[dict[str, Any]] = []
     for recipe in shown:
-        chain = recipe.build(sample_rate)
+        chain, rate = recipe.build(sample_rate), recipe.sample_rate or sample_rate
         geometry = chain.geometry
         rows.append(
             {
@@ -35,11 +35,12 @@ def recipes(
                 "hash": recipe.hash,
                 "description": recipe.description,
                 "features": len(chain.features),
-                "sample_rate": sample_rate,
-                "frame_rate": sample_rate / geometry.hop,
+                "sample_rate": rate,
+                "frame_rate": rate / geometry.hop,
                 "hop": geometry.hop,
                 "span": geometry.span,
                 "latency": geometry.latency,
+                "duration": recipe.duration,
                 "stages": [{"kind": kind, **dict(values)} for kind, values in recipe.stages],
             }
         )
@@ -48,14 +49,25 @@ def recipes(
         return
     console = console_for()
     if name is None:
-        table = Table("recipe", "features", "frames/s", "latency", "description", title=f"at {sample_rate} Hz")
+        table = Table(
+            "recipe",
+            "features",
+            "frames/s",
+            "latency",
+            "description",
+            title=f"at {sample_rate} Hz, or the recipe's own rate",
+        )
         for row in rows:
-            latency = f"{row['latency'] / sample_rate * 1e3:.1f} ms"
+            latency = f"{row['latency'] / row['sample_rate'] * 1e3:.1f} ms"
             table.add_row(row["name"], str(row["features"]), f"{row['frame_rate']:g}", latency, row["description"])
         console.print(table)
         return
-    row = rows[0]
+    row, recipe = rows[0], shown[0]
     console.print(f"{row['name']}, version {row['version']}, hash {row['hash']}\n{row['description']}\n")
+    if recipe.sample_rate is not None:
+        console.print(f"  recordings of other rates are resampled to {recipe.sample_rate} Hz")
+    if recipe.duration is not None:
+        console.print(f"  recordings are cut or padded to {recipe.duration:g} s")
     for number, stage in enumerate(row["stages"], 1):
         kind = stage.pop("kind")
         values = ", ".join(
@@ -64,6 +76,6 @@ def recipes(
         console.print(f"  stage {number}: {kind} ({values})")
     console.print("  (times in s, frequencies in Hz)")
     console.print(
-        f"\nat {sample_rate} Hz: {row['features']} features; a frame every {row['hop']} samples, which sees "
+        f"\nat {row['sample_rate']} Hz: {row['features']} features; a frame every {row['hop']} samples, which sees "
         f"{row['span']} samples; frame f is known once sample f * {row['hop']} + {row['latency']} has come"
     )

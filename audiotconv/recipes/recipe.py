@@ -15,15 +15,15 @@ from importlib import resources
 from numbers import Real
 from typing import Any
 
-from ..audio import MAX_RATE, shown
+from ..audio import MAX_RATE, MIN_RATE, Intake, shown
 from ..errors import AudiotconvError, ParameterError, RecipeError
 from ..stages import Chain
 from .kinds import KINDS
-from .quantities import Count, Parameter, read_parameters, written
+from .quantities import Count, Parameter, Quantity, read_parameters, written
 
 __all__ = ["Recipe", "get_recipe", "list_recipes"]
 
-_HEAD_KEYS = ("name", "version", "description", "stage")
+_HEAD_KEYS = ("name", "version", "description", "sample_rate", "duration", "stage")
 
 _MOST_BYTES = 16_384  # of a recipe file: reading TOML can take a time that grows with the square of its length
 _MOST_NAME = 100
@@ -42,6 +42,11 @@ class Recipe:
     version : int
     stages : tuple of (kind, ((parameter, value), ...))
         Values in seconds, hertz and plain numbers.
+    sample_rate : int or None
+        What the stages run at, in Hz: recordings of other rates are resampled (by soxr, quality "HQ"). None for each
+        recording's own rate.
+    duration : float or None
+        In seconds: recordings are cut, or padded with zeros at their end, to this length before the first stage.
     hash : str
         Names everything that shapes the output: 16 hexadecimal digits. The name and description do not count.
     """
@@ -50,15 +55,28 @@ class Recipe:
     version: int
     description: str
     stages: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+    sample_rate: int | None = None
+    duration: float | None = None
+
+    @property
+    def head(self) -> dict[str, Any]:
+        """What shapes the output besides the stages: `sample_rate` and `duration`, where they are given."""
+        given = {"sample_rate": self.sample_rate, "duration": self.duration}
+        return {key: value for key, value in given.items() if value is not None}
 
     @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits."""
-        content = json.dumps([self.version, self.stages], separators=(",", ":"))
+        head = (
+            [self.head] if self.head else []
+        )  # recipes without one keep the hashes that they had before there was one
+        content = json.dumps([self.version, self.stages, *head], separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def build(self, sample_rate: int) -> Chain:
-        """The recipe's stages for a sample rate (Hz).
+        """The recipe's stages for recordings of a sample rate (Hz).
+
+        They take samples at that rate or, where the recipe has one of its own, at the recipe's: see `intake`.
 
         Raises
         ------
@@ -71,17 +89,28 @@ class Recipe:
         >>> chain.geometry.hop, chain.geometry.count(16000), len(chain.features)
         (160, 100, 64)
         """
-        whole = (
-            isinstance(sample_rate, Real)
-            and not isinstance(sample_rate, bool)
-            and 1 <= sample_rate <= MAX_RATE
-            and sample_rate == int(sample_rate)
-        )
-        if not whole:
-            raise ParameterError(
-                f"the sample rate is {written(sample_rate)}; it must be a whole number of Hz from 1 to {MAX_RATE:,}"
-            )
-        return _built(self, int(sample_rate))
+        return _built(self, self._rate(_whole_rate(sample_rate)))
+
+    def intake(self, sample_rate: int, *, mono: bool = False) -> Intake:
+        """What makes the samples that the stages take of a recording of a sample rate (Hz).
+
+        Raises
+        ------
+        AudioError
+            If the recording's rate is too far from the recipe's.
+
+        Examples
+        --------
+        >>> intake = get_recipe("gammatone-64").intake(16000)
+        >>> intake.sample_rate, intake.resamples
+        (16000, False)
+        """
+        source_rate = _whole_rate(sample_rate)
+        rate = self._rate(source_rate)
+        return Intake(source_rate, rate, _samples_of(self, rate), mono=mono)
+
+    def _rate(self, sample_rate: int) -> int:
+        return sample_rate if self.sample_rate is None else self.sample_rate
 
     @staticmethod
     def from_toml(path: str | os.PathLike[str]) -> Recipe:
@@ -117,8 +146,31 @@ class Recipe:
         return _from_table(table, "the recipe")
 
 
+def _whole_rate(sample_rate: Any) -> int:
+    real = isinstance(sample_rate, Real) and not isinstance(sample_rate, bool)
+    if not (real and 1 <= sample_rate <= MAX_RATE and sample_rate == int(sample_rate)):
+        raise ParameterError(
+            f"the sample rate is {written(sample_rate)}; it must be a whole number of Hz from 1 to {MAX_RATE:,}"
+        )
+    return int(sample_rate)
+
+
+def _samples_of(recipe: Recipe, sample_rate: int) -> int | None:
+    """The recipe's duration in samples, rounded to the nearest."""
+    if recipe.duration is None:
+        return None
+    samples = round(recipe.duration * sample_rate)
+    if samples < 1:
+        raise RecipeError(
+            f"recipe {recipe.name}: a duration of {recipe.duration * 1e3:g} ms is less than one sample "
+            f"at {sample_rate} Hz"
+        )
+    return samples
+
+
 @functools.lru_cache(maxsize=32)
 def _built(recipe: Recipe, sample_rate: int) -> Chain:
+    _samples_of(recipe, sample_rate)
     built: list[Any] = []
     for number, (kind, values) in enumerate(recipe.stages, 1):
         try:
@@ -173,6 +225,11 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
             f"{where} has the description {written(description)}; it must be a text without control characters"
         )
     version = Count("the version").read(f"{where}: version", table.get("version"))
+    head: dict[str, Any] = {}
+    if "sample_rate" in table:
+        head["sample_rate"] = _sample_rate(f"{where}: sample_rate", table["sample_rate"])
+    if "duration" in table:
+        head["duration"] = Quantity("the length", kind="time").read(f"{where}: duration", table["duration"])
     entries = table.get("stage")
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise RecipeError(f"{where} has no stages; each is a table [[stage]] with a kind")
@@ -194,7 +251,16 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
         except RecipeError as error:
             raise RecipeError(f"{at} {error}") from None
         stages.append((kind, tuple(sorted(values.items()))))
-    return Recipe(name, version, description, tuple(stages))
+    return Recipe(name, version, description, tuple(stages), **head)
+
+
+def _sample_rate(where: str, value: Any) -> int:
+    rate = Quantity("the sample rate", kind="frequency").read(where, value)
+    if rate != int(rate) or not MIN_RATE <= rate <= MAX_RATE:
+        raise RecipeError(
+            f"{where} is {written(value)}; it must be a whole number of Hz from {MIN_RATE} to {MAX_RATE:,}"
+        )
+    return int(rate)
 
 
 @functools.cache
