@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,24 @@ _COMPARED = 900  # frames whose error is measured
 _MOST_BARE = 600.0  # s; a bare transform holds all frames at once
 
 
-def spectral_cases(threads: int, durations: tuple[float, ...] = (10.0, 600.0, 3600.0)) -> Iterator[Case]:
-    """Log-mel of several lengths and sizes, and what is made of it, on float32 and int16 noise."""
-    for seconds in durations:
-        yield _log_mel(f"log-mel 512/400/160/80, {_time(seconds)}", 512, seconds, threads)
-    short = durations[0]
-    yield _log_mel(f"log-mel 512/400/160/80, {_time(short)}, int16", 512, short, threads, np.int16)
-    yield _log_mel(f"log-mel 400/400/160/80, {_time(short)}", 400, short, threads)
-    yield _recipe("kaldi-fbank-80", short, threads, {"kaldi-native-fbank": _kaldi_native})
-    yield _recipe("librosa-mfcc-20", short, threads, {"librosa": _librosa_mfcc}, rate=22_050)
-    yield _recipe("pcen-80", short, threads, {"librosa": _librosa_pcen})
-    yield _stft(short, threads)
+def spectral_cases(threads: int, only: str = "") -> Iterator[Case]:
+    """Log-mel of several lengths and sizes, and what is made of it, on noise: the cases whose name holds `only`."""
+    cases: dict[str, Callable[[], Case]] = {}
+    for seconds in (10.0, 600.0, 3600.0):
+        name = f"log-mel 512/400/160/80, {_time(seconds)}"
+        cases[name] = partial(_log_mel, name, 512, seconds, threads)
+    name = "log-mel 512/400/160/80, 10 s, int16"
+    cases[name] = partial(_log_mel, name, 512, 10.0, threads, np.int16)
+    name = "log-mel 400/400/160/80, 10 s"
+    cases[name] = partial(_log_mel, name, 400, 10.0, threads)
+    for name, peer, rate, make in (
+        ("kaldi-fbank-80", "kaldi-native-fbank", _RATE, _kaldi_native),
+        ("librosa-mfcc-20", "librosa", 22_050, _librosa_mfcc),
+        ("pcen-80", "librosa", _RATE, _librosa_pcen),
+    ):
+        cases[f"{name}, 10 s"] = partial(_recipe, name, 10.0, threads, peer, make, rate)
+    cases["stft 512/400/160, 10 s"] = partial(_stft, "stft 512/400/160, 10 s", 10.0, threads)
+    return (make_case() for name, make_case in cases.items() if only in name)
 
 
 def _time(seconds: float) -> str:
@@ -130,15 +138,14 @@ def _bare(x: NDArray[Any], n_fft: int, threads: int, reference: Any) -> dict[str
 
 
 def _recipe(
-    name: str, seconds: float, threads: int, peers: dict[str, Callable[[NDArray[Any]], Work]], rate: int = _RATE
+    name: str, seconds: float, threads: int, peer: str, make: Callable[[NDArray[Any]], Work], rate: int
 ) -> Case:
-    """A recipe beside the program that it stands for; the reference is the recipe on float64's own programs."""
+    """A recipe beside the program that it stands for, which is also what the error is measured against."""
     x = _noise(seconds, rate)
     chain = get_recipe(name).build(rate)
     contenders: dict[str, Work] = {"audiotconv": lambda: chain.run(x[None], threads)[0]}
-    for peer, make in peers.items():
-        with contextlib.suppress(ImportError):
-            contenders[peer] = make(x)
+    with contextlib.suppress(ImportError):
+        contenders[peer] = make(x)
     reference = np.asarray(contenders[list(contenders)[-1]](), np.float64)
     return Case(f"{name}, {_time(seconds)}", seconds, chain.operations * len(x), reference, contenders)
 
@@ -179,7 +186,7 @@ def _librosa_pcen(x: NDArray[Any]) -> Work:
     return work
 
 
-def _stft(seconds: float, threads: int) -> Case:
+def _stft(name: str, seconds: float, threads: int) -> Case:
     x = _noise(seconds)
     taps = window("hann", _LENGTH, periodic=True)
     chain = Chain([Spectrum(taps, _HOP, sample_rate=_RATE, n_fft=512, values="complex")])
@@ -203,4 +210,4 @@ def _stft(seconds: float, threads: int) -> Case:
         contenders["torch"] = lambda: parts(
             torch.stft(signal, 512, _HOP, _LENGTH, shape, pad_mode="constant", return_complex=True).numpy()
         )
-    return Case(f"stft 512/400/160, {_time(seconds)}", seconds, chain.operations * len(x), reference, contenders)
+    return Case(name, seconds, chain.operations * len(x), reference, contenders)

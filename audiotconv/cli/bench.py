@@ -14,7 +14,7 @@ from .shell import Format, Json, announced_compilation, bench_app, console_for
 if TYPE_CHECKING:
     from ..bench.timing import Case
 
-__all__ = ["conv", "filterbank", "memory", "plan", "pool", "reading", "table"]
+__all__ = ["conv", "filterbank", "memory", "plan", "pool", "reading", "spectral", "table"]
 
 
 _Threads = Annotated[int, typer.Option(min=1, help="Threads of each contender.")]
@@ -43,6 +43,16 @@ def pool(
     from ..bench.pool import pool_cases
 
     _side_by_side(lambda: pool_cases(threads), threads, repeats, as_json, only, plot)
+
+
+@bench_app.command()
+def spectral(
+    threads: _Threads = 1, repeats: _Repeats = 7, only: _Only = "", plot: _Plot = None, as_json: Json = False
+) -> None:
+    """Log-mel, MFCC, PCEN and STFT, beside librosa, torch, kaldi-native-fbank and bare transforms, where installed."""
+    from ..bench.spectral import spectral_cases
+
+    _side_by_side(lambda: spectral_cases(threads, only=only), threads, repeats, as_json, only, plot)
 
 
 @bench_app.command()
