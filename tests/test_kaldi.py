@@ -49,7 +49,7 @@ def parsed(path):
 def matrix(path):
     """The matrix of a Kaldi archive with one entry: name, type, rows and columns, float32."""
     data = path.read_bytes().partition(b" \0B")[2]
-    assert data[:4] == b"FM \4" and data[8] == 4
+    assert data[:4] + data[8:9] == b"FM \4\4"
     rows, columns = np.frombuffer(data[4:8] + data[9:13], "<i4")
     return np.frombuffer(data[13:], "<f4").reshape(rows, columns)
 

@@ -26,7 +26,7 @@ def test_transforms_of_every_radix(n, rng):
     radices = fft_lanes.radices(n)
     assert np.prod(radices, dtype=int) == n
     scratch = np.zeros(2 * LANES * max([1, *radices]), np.float32)
-    fft_lanes.transform(buf, n, np.array(radices, np.int64), fft_lanes.turns(n), scratch)
+    fft_lanes.transform(buf, n, np.array(radices, np.int64), len(radices), fft_lanes.turns(n), scratch)
     got = (buf[:, 0] + 1j * buf[:, 1])[fft_lanes.order(n)]
     want = np.fft.fft(z, axis=0)
     assert np.abs(got - want).max() <= 3e-7 * np.abs(want).max() * (1 + n // 500)
@@ -35,7 +35,7 @@ def test_transforms_of_every_radix(n, rng):
 def test_sizes_are_split_as_documented():
     assert fft_lanes.radices(1) == ()
     assert fft_lanes.radices(256) == (8, 8, 4)
-    assert fft_lanes.radices(200) == (8, 5, 5)
+    assert fft_lanes.radices(200) == (5, 5, 8)
     assert fft_lanes.radices(2**13) == (8, 8, 8, 4, 4)
     assert fft_lanes.radices(551) == (29, 19)
     assert fft_lanes.radices(1009) == (1009,)

@@ -5,9 +5,9 @@ written as one of numbers is: every butterfly is vertical arithmetic without a s
 power of two, and what a frame gives depends neither on its lane nor on the vector's width.
 
 A complex value is two neighbouring rows, real and imaginary, of `lanes` numbers. Decimation in frequency in place, of
-radices 8, 4, 2, 5, 3 and any other prime (in sums of p**2 / 2 products), leaves frequencies in an order of digits
+radices 8, 4, 2, 3, 5 and any other prime (in sums of p**2 / 2 products), leaves frequencies in an order of digits
 reversed, which costs nothing, as whoever comes next reads rows: `order` says where each is. A real signal of even
-length n is a complex one of n / 2: even steps are real parts, odd ones imaginary, and `halves` takes apart what the
+length n is a complex one of n / 2: even steps are real parts, odd ones imaginary, and `spectra` takes apart what the
 transform has mixed.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .simd import fma, lanes, load, splat, spread, sqrt, store
 
-__all__ = ["halves", "order", "points", "radices", "transform", "turns"]
+__all__ = ["most", "order", "points", "radices", "spectra", "transform", "turns"]
 
 _HALF_ROOT = math.sqrt(0.5)
 _C1, _C2 = math.cos(2 * math.pi / 5), math.cos(4 * math.pi / 5)
@@ -39,15 +39,15 @@ def points(n: int) -> int:
 @functools.cache
 def radices(n: int) -> tuple[int, ...]:
     """The radices of a complex transform of n points, in the order of its passes."""
-    found = []
     twos = (n & -n).bit_length() - 1
     rest = n >> twos
+    even = []
     while twos >= 3 and twos != 4:
-        found.append(8)
+        even.append(8)
         twos -= 3
-    found += {0: [], 1: [2], 2: [4], 4: [4, 4]}[twos]
-    factor = 3
+    even += {0: [], 1: [2], 2: [4], 4: [4, 4]}[twos]
     odd = []
+    factor = 3
     while rest > 1:
         if factor * factor > rest:
             factor = rest
@@ -55,7 +55,7 @@ def radices(n: int) -> tuple[int, ...]:
             odd.append(factor)
             rest //= factor
         factor += 2
-    return tuple(found + sorted(odd, reverse=True))
+    return tuple(sorted(odd, reverse=True) + even)
 
 
 def order(n: int) -> NDArray[np.int64]:
@@ -130,17 +130,23 @@ def _three(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, forceinline=True)
-def _four(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+def _four_values(buf, i, s):  # type: ignore[no-untyped-def]
     v = lanes(buf)
     ar, ai, br, bi = load(buf, i), load(buf, i + v), load(buf, i + s), load(buf, i + s + v)
     cr, ci = load(buf, i + 2 * s), load(buf, i + 2 * s + v)
     dr, di = load(buf, i + 3 * s), load(buf, i + 3 * s + v)
     pr, pi, mr, mi = ar + cr, ai + ci, ar - cr, ai - ci
     qr, qi, nr, ni = br + dr, bi + di, br - dr, bi - di
-    _put(buf, i, pr + qr, pi + qi)
-    _last(buf, i + s, mr + ni, mi - nr, w, k, turn)
-    _last(buf, i + 2 * s, pr - qr, pi - qi, w, k + 2, turn)
-    _last(buf, i + 3 * s, mr - ni, mi + nr, w, k + 4, turn)
+    return pr + qr, pi + qi, mr + ni, mi - nr, pr - qr, pi - qi, mr - ni, mi + nr
+
+
+@njit(nogil=True, forceinline=True)
+def _four(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+    y = _four_values(buf, i, s)
+    _put(buf, i, y[0], y[1])
+    _last(buf, i + s, y[2], y[3], w, k, turn)
+    _last(buf, i + 2 * s, y[4], y[5], w, k + 2, turn)
+    _last(buf, i + 3 * s, y[6], y[7], w, k + 4, turn)
 
 
 @njit(nogil=True, forceinline=True)
@@ -164,7 +170,7 @@ def _five(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, forceinline=True)
-def _eight(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+def _eight_values(buf, i, s):  # type: ignore[no-untyped-def]
     v = lanes(buf)
     ar, ai, er, ei = load(buf, i), load(buf, i + v), load(buf, i + 4 * s), load(buf, i + 4 * s + v)
     cr, ci, gr, gi = load(buf, i + 2 * s), load(buf, i + 2 * s + v), load(buf, i + 6 * s), load(buf, i + 6 * s + v)
@@ -181,14 +187,23 @@ def _eight(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
     xr, xi, yr, yi = mr + ni, mi - nr, mr - ni, mi + nr
     o1r, o1i = (xr + xi) * root, (xi - xr) * root  # times (1 - i) / sqrt(2)
     o3r, o3i = (yi - yr) * root, -((yr + yi) * root)  # times -(1 + i) / sqrt(2)
-    _put(buf, i, e0r + o0r, e0i + o0i)
-    _last(buf, i + s, e1r + o1r, e1i + o1i, w, k, turn)
-    _last(buf, i + 2 * s, e2r + o2r, e2i + o2i, w, k + 2, turn)
-    _last(buf, i + 3 * s, e3r + o3r, e3i + o3i, w, k + 4, turn)
-    _last(buf, i + 4 * s, e0r - o0r, e0i - o0i, w, k + 6, turn)
-    _last(buf, i + 5 * s, e1r - o1r, e1i - o1i, w, k + 8, turn)
-    _last(buf, i + 6 * s, e2r - o2r, e2i - o2i, w, k + 10, turn)
-    _last(buf, i + 7 * s, e3r - o3r, e3i - o3i, w, k + 12, turn)
+    return (
+        e0r + o0r, e0i + o0i, e1r + o1r, e1i + o1i, e2r + o2r, e2i + o2i, e3r + o3r, e3i + o3i,
+        e0r - o0r, e0i - o0i, e1r - o1r, e1i - o1i, e2r - o2r, e2i - o2i, e3r - o3r, e3i - o3i,
+    )  # fmt: skip
+
+
+@njit(nogil=True, forceinline=True)
+def _eight(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+    y = _eight_values(buf, i, s)
+    _put(buf, i, y[0], y[1])
+    _last(buf, i + s, y[2], y[3], w, k, turn)
+    _last(buf, i + 2 * s, y[4], y[5], w, k + 2, turn)
+    _last(buf, i + 3 * s, y[6], y[7], w, k + 4, turn)
+    _last(buf, i + 4 * s, y[8], y[9], w, k + 6, turn)
+    _last(buf, i + 5 * s, y[10], y[11], w, k + 8, turn)
+    _last(buf, i + 6 * s, y[12], y[13], w, k + 10, turn)
+    _last(buf, i + 7 * s, y[14], y[15], w, k + 12, turn)
 
 
 @njit(nogil=True)
@@ -225,20 +240,21 @@ def _prime(buf, i, s, radix, circle, w, k, scratch):  # type: ignore[no-untyped-
 
 
 @njit(nogil=True)
-def transform(buf, n, passes, w, scratch):  # type: ignore[no-untyped-def]
+def transform(buf, n, passes, count, w, scratch):  # type: ignore[no-untyped-def]
     """Transform n complex values, rows of vectors from buf[0] on, in place.
 
     Parameters
     ----------
     buf : rows, two for each value
-    passes : (number of passes,) int64; the radices
+    passes : int64; the radices
+    count : int; how many passes are made: all, or all but the last for `spectra`
     w : ``turns(n)``
     scratch : two vectors for each unit of the largest radix
     """
     unit = 2 * lanes(buf)
     length = n
     k = 0
-    for p in range(passes.shape[0]):
+    for p in range(count):
         radix = passes[p]
         q = length // radix
         s = q * unit
@@ -279,33 +295,86 @@ def transform(buf, n, passes, w, scratch):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def halves(buf, n, where, w, out, kind):  # type: ignore[no-untyped-def]
+def spectra(buf, n, passes, where, w, out, kind):  # type: ignore[no-untyped-def]
     """The spectrum of real frames, whose values were transformed in pairs (or alone, where n is odd).
+
+    The last pass of the transform, if its radix is 4 or 8, is made here, two blocks at a time: of what one has come of
+    frequency k, the other has come of n / 2 - k, and only both together tell even steps from odd ones.
 
     Parameters
     ----------
-    buf : what `transform` left; the frames had been multiplied by 1/2, where n is even
+    buf : what `transform` left of `most` passes; the frames had been multiplied by 1/2, where n is even
     n : int; steps of a frame
+    passes : int64; the radices
     where : ``order(points(n))``
-    w : (n // 4 + 1, 2): cos and sin of -2 pi k / n
+    w : (n // 2 + 1, 2): cos and sin of -2 pi k / n
     out : rows of frequencies 0 to n / 2: powers (kind 0), magnitudes (1) or real and imaginary parts (2)
     """
-    v = lanes(buf)
+    unit = 2 * lanes(buf)
     if n % 2:
         for k in range(n // 2 + 1):
-            at = where[k] * 2 * v
-            _keep(out, k, load(buf, at), load(buf, at + v), kind)
+            at = where[k] * unit
+            _keep(out, k, load(buf, at), load(buf, at + lanes(buf)), kind)
         return
     m = n // 2
-    for k in range(m // 2 + 1):
-        low, high = where[k] * 2 * v, where[(m - k) % m] * 2 * v
-        ar, ai, br, bi = load(buf, low), load(buf, low + v), load(buf, high), load(buf, high + v)
-        er, ei = ar + br, ai - bi
-        odd_r, odd_i = ai + bi, br - ar
-        c, s = spread(w, 2 * k), spread(w, 2 * k + 1)
-        tr, ti = fma(odd_r, c, -(odd_i * s)), fma(odd_r, s, odd_i * c)
-        _keep(out, k, er + tr, ei + ti, kind)
-        _keep(out, m - k, er - tr, ti - ei, kind)
+    radix = passes[passes.shape[0] - 1] if most(n, passes) < passes.shape[0] else 1
+    blocks = m // radix
+    if radix == 1:
+        for k in range(m // 2 + 1):
+            _half(buf, where, k, m, w, out, kind)
+        return
+    for first in range(0, blocks // 2 + 1, max(1, blocks // 2)):  # the blocks that are their own partners
+        if first and 2 * first != blocks:
+            continue
+        if radix == 8:
+            _eight(buf, where[first] * unit, unit, w, 0, False)
+        else:
+            _four(buf, where[first] * unit, unit, w, 0, False)
+        for j in range(radix // 2 + (1 if first == 0 else 0)):
+            _half(buf, where, first + j * blocks, m, w, out, kind)
+    for k in range(1, (blocks + 1) // 2):
+        low, high = where[k] * unit, where[blocks - k] * unit
+        if radix == 8:
+            a, b = _eight_values(buf, low, unit), _eight_values(buf, high, unit)
+            _both(a[0], a[1], b[14], b[15], k, m, w, out, kind)
+            _both(a[2], a[3], b[12], b[13], k + blocks, m, w, out, kind)
+            _both(a[4], a[5], b[10], b[11], k + 2 * blocks, m, w, out, kind)
+            _both(a[6], a[7], b[8], b[9], k + 3 * blocks, m, w, out, kind)
+            _both(a[8], a[9], b[6], b[7], k + 4 * blocks, m, w, out, kind)
+            _both(a[10], a[11], b[4], b[5], k + 5 * blocks, m, w, out, kind)
+            _both(a[12], a[13], b[2], b[3], k + 6 * blocks, m, w, out, kind)
+            _both(a[14], a[15], b[0], b[1], k + 7 * blocks, m, w, out, kind)
+        else:
+            c, d = _four_values(buf, low, unit), _four_values(buf, high, unit)
+            _both(c[0], c[1], d[6], d[7], k, m, w, out, kind)
+            _both(c[2], c[3], d[4], d[5], k + blocks, m, w, out, kind)
+            _both(c[4], c[5], d[2], d[3], k + 2 * blocks, m, w, out, kind)
+            _both(c[6], c[7], d[0], d[1], k + 3 * blocks, m, w, out, kind)
+
+
+@njit(nogil=True)
+def most(n, passes):  # type: ignore[no-untyped-def]
+    """How many passes `transform` makes before `spectra`."""
+    count = passes.shape[0]
+    return count - 1 if n % 2 == 0 and count and (passes[count - 1] == 8 or passes[count - 1] == 4) else count
+
+
+@njit(nogil=True, forceinline=True)
+def _half(buf, where, k, m, w, out, kind):  # type: ignore[no-untyped-def]
+    v = lanes(buf)
+    low, high = where[k] * 2 * v, where[(m - k) % m] * 2 * v
+    _both(load(buf, low), load(buf, low + v), load(buf, high), load(buf, high + v), k, m, w, out, kind)
+
+
+@njit(nogil=True, forceinline=True)
+def _both(ar, ai, br, bi, k, m, w, out, kind):  # type: ignore[no-untyped-def]
+    """Frequencies k and m - k from what stands there in the transform of pairs."""
+    er, ei = ar + br, ai - bi
+    odd_r, odd_i = ai + bi, br - ar
+    c, s = spread(w, 2 * k), spread(w, 2 * k + 1)
+    tr, ti = fma(odd_r, c, -(odd_i * s)), fma(odd_r, s, odd_i * c)
+    _keep(out, k, er + tr, ei + ti, kind)
+    _keep(out, m - k, er - tr, ti - ei, kind)
 
 
 @njit(nogil=True, forceinline=True)

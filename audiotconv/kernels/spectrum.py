@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit, prange
 
 from .compile import kernel
-from .fft_lanes import halves, transform
+from .fft_lanes import most, spectra, transform
 from .log import logarithm
 from .simd import copy, fma, lanes, load, load_as, splat, spread, store, transpose
 
@@ -149,9 +149,10 @@ def spectrum(  # type: ignore[no-untyped-def]
     size = (v - 1) * hop + (span + v - 1) // v * v
     rows = (n // 2 + 1) * (2 if kind == COMPLEX else 1)
     values = (n if n % 2 == 0 else 2 * n) + v
-    most = 0
+    count = most(n, passes)
+    largest = 0
     for p in range(passes.shape[0]):
-        most = max(most, passes[p])
+        largest = max(largest, passes[p])
     groups = (frames + v - 1) // v
     tasks = (groups + _GROUPS - 1) // _GROUPS
     head = 1 if energy else 0
@@ -159,7 +160,7 @@ def spectrum(  # type: ignore[no-untyped-def]
         channel = np.intp(task) // tasks
         first = (np.intp(task) - channel * tasks) * _GROUPS
         # Rows begin on cache lines, so that no vector of them lies on two.
-        raw = np.empty((values + rows + 2 * most + 4) * v, np.float32)
+        raw = np.empty((values + rows + 2 * largest + 4) * v, np.float32)
         aligned = ((64 - (np.intp(raw.ctypes.data) & 63)) & 63) // 4
         buf = raw[aligned : aligned + values * v]
         spec = raw[aligned + values * v : aligned + (values + rows) * v]
@@ -183,8 +184,8 @@ def spectrum(  # type: ignore[no-untyped-def]
                 for t in range(n - 1, -1, -1):
                     store(buf, 2 * t * v, load(buf, t * v))
                     store(buf, (2 * t + 1) * v, splat(total, 0.0))
-            transform(buf, n if step == 2 else n // 2, passes, w, scratch)
-            halves(buf, n, where, w2, spec, kind)
+            transform(buf, n if step == 2 else n // 2, passes, count, w, scratch)
+            spectra(buf, n, passes, where, w2, spec, kind)
             to = channel * features * frames + group * v
             if head:
                 if energy == 2 and step == 1:

@@ -162,7 +162,7 @@ class Spectrum(Stage):
         points = fft_lanes.points(n)
         self._passes = np.array(fft_lanes.radices(points), np.int64)
         self._turns, self._order = fft_lanes.turns(points), fft_lanes.order(points)
-        phase = -2.0 * np.pi * np.arange(n // 4 + 1) / n
+        phase = -2.0 * np.pi * np.arange(n // 2 + 1) / n
         self._halves = np.stack([np.cos(phase), np.sin(phase)], axis=1).astype(np.float32)
         self._low = 0 if zero_frequency else (2 if self._kind == kernels.COMPLEX else 1)
         self.frequencies = np.arange(0 if zero_frequency else 1, n // 2 + 1) * sample_rate / n
