@@ -1,8 +1,9 @@
 """Frames of sound to spectra, bands and their logarithms in one pass, as many frames at a time as a vector has lanes.
 
-The samples under a group of frames are copied to scratch as float32, with the padding in it. From there they are
-transposed, so that each row holds one time step of all frames; mean, pre-emphasis, window, transform, power, bands
-and logarithm are then vertical arithmetic on rows that stay in the first-level cache, and the result is already in
+The samples under a task's frames are copied to scratch as float32, with the padding in it, and each stretch of one
+hop becomes a column: a row then holds one time step of neighbouring frames, and the steps of the next hop are the same
+rows, one frame later, so that overlapping frames are transposed once. Mean, pre-emphasis, window, transform, power,
+bands and logarithm are vertical arithmetic on rows that stay in the first-level cache, and the result is already in
 rows of bands. Nothing of the size of a spectrogram is written unless it is what was asked for.
 """
 
@@ -21,7 +22,7 @@ __all__ = ["COMPLEX", "EDGE", "MAGNITUDE", "POWER", "REFLECT", "SYMMETRIC", "ZER
 POWER, MAGNITUDE, COMPLEX = range(3)
 ZERO, REFLECT, SYMMETRIC, EDGE = range(4)
 
-_GROUPS = 8  # of frames in one task
+_GROUPS = 4  # vectors of frames in one task
 _RUN = 4096
 
 
@@ -59,53 +60,63 @@ def _segment(x, channel, start, scale, pad, out, size):  # type: ignore[no-untyp
 
 
 @njit(nogil=True)
-def _windowed(buf, at, window, mean, emphasis, energy):  # type: ignore[no-untyped-def]
-    """Rows from buf[at] on: less their mean, pre-emphasised, times the window. Gives the frames' energies.
+def _windowed(grid, at, pitch, hop, window, mean, emphasis, energy, buf, to):  # type: ignore[no-untyped-def]
+    """Rows of time steps, less their mean, pre-emphasised, times the window, to buf[to:]. Gives the frames' energies.
 
+    Step t of the frames is the row ``grid[at + t % hop * pitch + t // hop :]``: that of step t - hop, one frame later.
     energy : 0 for none, 1 before pre-emphasis, 2 after the window
     """
     v = lanes(buf)
     n = window.shape[0]
-    zero = splat(load(buf, at), 0.0)
+    zero = splat(load(grid, at), 0.0)
     centre = zero
+    turns = (n + hop - 1) // hop
     if mean:
         # Four sums, so that one need not wait for another.
         a, b, c, d = zero, zero, zero, zero
-        whole = n // 4 * 4
-        for t in range(0, whole, 4):
-            a = a + load(buf, at + t * v)
-            b = b + load(buf, at + (t + 1) * v)
-            c = c + load(buf, at + (t + 2) * v)
-            d = d + load(buf, at + (t + 3) * v)
-        for t in range(whole, n):
-            a = a + load(buf, at + t * v)
+        for q in range(turns):
+            steps = min(hop, n - q * hop)
+            whole = steps // 4 * 4
+            row = at + q
+            for t in range(0, whole, 4):
+                a = a + load(grid, row + t * pitch)
+                b = b + load(grid, row + (t + 1) * pitch)
+                c = c + load(grid, row + (t + 2) * pitch)
+                d = d + load(grid, row + (t + 3) * pitch)
+            for t in range(whole, steps):
+                a = a + load(grid, row + t * pitch)
         centre = ((a + b) + (c + d)) / splat(zero, n)
     total = zero
     if energy == 1:
-        for t in range(n):
-            y = load(buf, at + t * v) - centre
-            total = fma(y, y, total)
-    if emphasis != 0.0:
-        factor = splat(zero, -emphasis)
-        before = load(buf, at) - centre
-        for t in range(n):
-            now = load(buf, at + t * v) - centre
-            store(buf, at + t * v, fma(before, factor, now) * spread(window, t))
-            before = now
-    elif mean:
-        for t in range(n):
-            store(buf, at + t * v, (load(buf, at + t * v) - centre) * spread(window, t))
-    else:
-        for t in range(n):
-            store(buf, at + t * v, load(buf, at + t * v) * spread(window, t))
+        for q in range(turns):
+            for t in range(min(hop, n - q * hop)):
+                y = load(grid, at + q + t * pitch) - centre
+                total = fma(y, y, total)
+    before = load(grid, at) - centre
+    factor = splat(zero, -emphasis)
+    for q in range(turns):
+        k = q * hop
+        steps = min(hop, n - k)
+        row = at + q
+        if emphasis != 0.0:
+            for t in range(steps):
+                now = load(grid, row + t * pitch) - centre
+                store(buf, to + (k + t) * v, fma(before, factor, now) * spread(window, k + t))
+                before = now
+        elif mean:
+            for t in range(steps):
+                store(buf, to + (k + t) * v, (load(grid, row + t * pitch) - centre) * spread(window, k + t))
+        else:
+            for t in range(steps):
+                store(buf, to + (k + t) * v, load(grid, row + t * pitch) * spread(window, k + t))
     if energy == 2:
         for t in range(n):
-            y = load(buf, at + t * v)
+            y = load(buf, to + t * v)
             total = fma(y, y, total)
     return total
 
 
-@njit(nogil=True)
+@njit(nogil=True, forceinline=True)
 def _mixed(rows, at, pitch, weights, spans, band):  # type: ignore[no-untyped-def]
     """The sum of a band's rows times its weights, in the order of the rows."""
     first, last, where = spans[band, 0], spans[band, 1], spans[band, 2]
@@ -146,7 +157,11 @@ def spectrum(  # type: ignore[no-untyped-def]
     channels, features, frames = out.shape
     v = lanes(out)
     span = window.shape[0]
-    size = (v - 1) * hop + (span + v - 1) // v * v
+    later = (span - 1) // hop  # the hops that a frame reaches beyond its first one
+    pitch = (_GROUPS * v + later + v - 1) // v * v
+    steps = (min(hop, span) + v - 1) // v * v
+    stride = min(hop, steps)  # of what lies between frames, nobody sees more
+    size = (pitch - 1) * stride + steps
     rows = (n // 2 + 1) * (2 if kind == COMPLEX else 1)
     values = (n if n % 2 == 0 else 2 * n) + v
     count = most(n, passes)
@@ -165,17 +180,25 @@ def spectrum(  # type: ignore[no-untyped-def]
         buf = raw[aligned : aligned + values * v]
         spec = raw[aligned + values * v : aligned + (values + rows) * v]
         scratch = raw[aligned + (values + rows) * v :]
-        segment = np.empty(size + v, np.float32)
+        segment = np.empty(size, np.float32)
+        grid_raw = np.empty(steps * pitch + 16, np.float32)
+        grid = grid_raw[((64 - (np.intp(grid_raw.ctypes.data) & 63)) & 63) // 4 :]
         edge = np.empty(v, np.float32)
+        used = (min(_GROUPS, groups - first) * v + later + v - 1) // v * v
+        start = origin + first * v * hop
+        if stride == hop:
+            _segment(x, channel, start, scale, pad, segment, (used - 1) * hop + steps)
+        else:
+            for frame in range(used):
+                _segment(x, channel, start + frame * hop, scale, pad, segment[frame * stride :], steps)
+        for frame in range(0, used, v):
+            for t in range(0, steps, v):
+                transpose(segment, frame * stride + t, stride, grid, t * pitch + frame, pitch)
         for group in range(first, min(groups, first + _GROUPS)):
-            start = origin + group * v * hop
             here = min(v, frames - group * v)
-            _segment(x, channel, start, scale, pad, segment, size)
             step = 1 if n % 2 == 0 else 2  # an odd frame has no pairs: its imaginary parts are zero
-            base = skip * v
-            for t in range(0, span, v):
-                transpose(segment, t, hop, buf, base + t * v, v)
-            total = _windowed(buf, base, window, mean, emphasis, energy)
+            at = (group - first) * v
+            total = _windowed(grid, at, pitch, hop, window, mean, emphasis, energy, buf, skip * v)
             for t in range(skip):
                 store(buf, t * v, splat(total, 0.0))
             for t in range(skip + span, n):
