@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.signal
 import scipy.special
 
 
@@ -123,3 +124,42 @@ def bank_energy(x, bank, window, hop, stride, weights=None):
 
 def log(x, floor, factor=1.0):
     return factor * np.log(np.maximum(np.asarray(x, np.float64), floor))
+
+
+def deltas(x, window, order, kind="regression", edges="repeat"):
+    """Derivatives 1 to `order` of x (rows, time), one after the other: (order, rows, time)."""
+    x = np.asarray(x, np.float64)
+    n = x.shape[1]
+    theta = np.arange(-window, window + 1.0)
+    taps = theta / (theta**2).sum()
+    out, seen = [], x
+    for k in range(1, order + 1):
+        if kind == "savgol":
+            filter_ = scipy.signal.savgol_coeffs(2 * window + 1, k, deriv=k, use="dot")
+        else:
+            filter_ = taps
+            for _ in range(k - 1 if edges != "htk" else 0):
+                filter_ = np.convolve(filter_, taps)
+        half = len(filter_) // 2
+        values = np.zeros_like(x)
+        for t in range(n):
+            centre = min(max(t, half), n - 1 - half) if edges == "interp" and n > 2 * half else t
+            for j in range(-half, half + 1):
+                values[:, t] += filter_[half + j] * seen[:, min(max(centre + j, 0), n - 1)]
+        out.append(values)
+        seen = values if edges == "htk" else x
+    return np.array(out)
+
+
+def pcen(x, smoothing, gain=0.98, bias=2.0, power=0.5, eps=1e-6, initial=1.0):
+    """x (channels, bands, frames); parameters are numbers or (bands,)."""
+    x = np.asarray(x, np.float64)
+    out = np.zeros_like(x)
+    for t in range(x.shape[2]):
+        now = x[:, :, t]
+        if t == 0:
+            smooth = now if isinstance(initial, str) else np.full_like(now, initial)
+        smooth = (1 - np.asarray(smoothing)) * smooth + smoothing * now
+        v = now / (eps + smooth) ** gain
+        out[:, :, t] = np.log1p(v) if not np.any(power) else (v + bias) ** power - np.power(bias, power)
+    return out

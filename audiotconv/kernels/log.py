@@ -11,18 +11,59 @@ first exact for every e. The error stays within 1.2 units in the last place of t
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
+from numba import njit, prange
 
 from .compile import kernel
 from .simd import as_float, as_int, broadcast, fma, lanes, load, select, store, to_float
 
-__all__ = ["log_floor"]
+__all__ = ["log", "log1p", "log_floor"]
 
 _F = np.float32
 _LOG2_HIGH = _F(0.693359375)  # 355 / 512
 _LOG2_LOW = _F(-2.12194440054690583e-4)
 _MANTISSA, _HALF, _ROOT_HALF = np.int32(0x007FFFFF), np.int32(0x3F000000), _F(np.sqrt(0.5))
 _RUN = 4096
+
+
+@njit(nogil=True)
+def _parts(v):  # type: ignore[no-untyped-def]
+    """e and m - 1."""
+    bits = as_int(v)
+    exponent = to_float((bits >> broadcast(np.int32(23))) - broadcast(np.int32(126)))
+    m = as_float((bits & broadcast(_MANTISSA)) | broadcast(_HALF))  # in [1/2, 1)
+    small = m < broadcast(_ROOT_HALF)
+    one = broadcast(_F(1.0))
+    exponent = select(small, exponent - one, exponent)
+    m = select(small, m + m, m)
+    return exponent, m - one
+
+
+@njit(nogil=True)
+def _sum(exponent, f):  # type: ignore[no-untyped-def]
+    s = f / (f + broadcast(_F(2.0)))
+    z = s * s
+    series = fma(z, broadcast(_F(2.0 / 9.0)), broadcast(_F(2.0 / 7.0)))
+    series = fma(z, series, broadcast(_F(2.0 / 5.0)))
+    series = fma(z, series, broadcast(_F(2.0 / 3.0)))
+    # 2 * s = f - s * f keeps the first term exact to the last place.
+    tail = fma(s, z * series - f, exponent * broadcast(_LOG2_LOW))
+    return fma(exponent, broadcast(_LOG2_HIGH), f + tail)
+
+
+@njit(nogil=True)
+def log(v):  # type: ignore[no-untyped-def]
+    """The natural logarithm of every lane: float32 normal numbers above zero."""
+    exponent, f = _parts(v)
+    return _sum(exponent, f)
+
+
+@njit(nogil=True)
+def log1p(v):  # type: ignore[no-untyped-def]
+    """log(1 + v) of every lane, within 2.1 units in the last place: float32 numbers of at least 0."""
+    zero = broadcast(_F(0.0))
+    exponent, f = _parts(v + broadcast(_F(1.0)))
+    # Up to sqrt(2) the mantissa is 1 + v, which was rounded; v was not.
+    return _sum(exponent, select(exponent == zero, v, f))
 
 
 @kernel
@@ -42,23 +83,7 @@ def log_floor(x, floor, factor, out):  # type: ignore[no-untyped-def]
                     scratch[j] = x[min(i + j, last - 1)]
                 v = load(scratch, 0)
             least = broadcast(floor)
-            v = select(v > least, v, least)
-            bits = as_int(v)
-            exponent = to_float((bits >> broadcast(np.int32(23))) - broadcast(np.int32(126)))
-            m = as_float((bits & broadcast(_MANTISSA)) | broadcast(_HALF))  # in [1/2, 1)
-            small = m < broadcast(_ROOT_HALF)
-            one = broadcast(_F(1.0))
-            exponent = select(small, exponent - one, exponent)
-            m = select(small, m + m, m)
-            f = m - one
-            s = f / (m + one)
-            z = s * s
-            series = fma(z, broadcast(_F(2.0 / 9.0)), broadcast(_F(2.0 / 7.0)))
-            series = fma(z, series, broadcast(_F(2.0 / 5.0)))
-            series = fma(z, series, broadcast(_F(2.0 / 3.0)))
-            # 2 * s = f - s * f keeps the first term exact to the last place.
-            tail = fma(s, z * series - f, exponent * broadcast(_LOG2_LOW))
-            y = fma(exponent, broadcast(_LOG2_HIGH), f + tail) * broadcast(factor)
+            y = log(select(v > least, v, least)) * broadcast(factor)
             if i + width <= last:
                 store(out, i, y)
             else:

@@ -5,16 +5,20 @@ from .base import Stage
 from .chain import Chain, Flow
 from .conv import conv1d
 from .conv_transpose import conv_transpose1d
+from .deltas import Deltas
 from .energy import filter_energy
 from .log import Log
+from .pcen import Pcen
 from .plan import Plan, plan
 from .pool import pool1d
 
 __all__ = [
     "BankEnergy",
     "Chain",
+    "Deltas",
     "Flow",
     "Log",
+    "Pcen",
     "Plan",
     "Stage",
     "conv1d",
