@@ -163,3 +163,21 @@ def pcen(x, smoothing, gain=0.98, bias=2.0, power=0.5, eps=1e-6, initial=1.0):
         v = now / (eps + smooth) ** gain
         out[:, :, t] = np.log1p(v) if not np.any(power) else (v + bias) ** power - np.power(bias, power)
     return out
+
+
+def sliding_normal(x, window, least, centre, variance, floor=1e-10):
+    """x (rows, time), as Kaldi's apply-cmvn-sliding has it."""
+    x = np.asarray(x, np.float64)
+    n = x.shape[1]
+    out = np.zeros_like(x)
+    for t in range(n):
+        if centre:
+            start = min(max(0, t - window // 2), max(0, n - window))
+            stop = min(n, start + window)
+        else:
+            start, stop = max(0, t - window), min(n, max(t + 1, least))
+        seen = x[:, start:stop]
+        out[:, t] = x[:, t] - seen.mean(axis=1)
+        if variance:
+            out[:, t] /= np.sqrt(np.maximum(seen.var(axis=1), floor))
+    return out

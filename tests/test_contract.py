@@ -18,7 +18,7 @@ from audiotconv.audio import as_samples
 from audiotconv.extraction import feature_blocks
 from audiotconv.filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
 from audiotconv.kernels.bank import BAND_GROUP, ROWS
-from audiotconv.stages import BankEnergy, Chain, Deltas, Log, Pcen
+from audiotconv.stages import BankEnergy, Chain, Deltas, Log, MeanVariance, Pcen, Range
 
 
 def small_bank(bands, span, advance, is_complex, seed=0):
@@ -56,6 +56,11 @@ CHAINS = {
     "pcen as LEAF's, deltas": lambda: chain_with(
         partial(Pcen, smoothing=(0.04, 0.3, 1.0), gain=0.96, power=(0.5, 0.4, 0.3), initial="first"), Deltas, log=False
     ),
+    "utterance CMVN": lambda: chain_with(MeanVariance, partial(Deltas, window=1)),
+    "sliding CMVN": lambda: chain_with(partial(MeanVariance, mode="sliding", window=8, least=3, variance=False)),
+    "centred CMVN": lambda: chain_with(partial(MeanVariance, mode="sliding", window=7, centre=True)),
+    "given CMVN": lambda: chain_with(partial(MeanVariance, mode="given", mean=(1, 2, 3), std=(4, 5, 6))),
+    "range of the signal": lambda: chain_with(partial(Range, below=2.0, zero="max"), partial(Range, below=1.0)),
 }
 if JIT:
     CHAINS |= {name: lambda name=name: atc.get_recipe(name).build(8000) for name in atc.list_recipes()}

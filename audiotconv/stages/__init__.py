@@ -3,11 +3,13 @@
 from .bank_energy import BankEnergy
 from .base import Stage
 from .chain import Chain, Flow
+from .clamp import Range
 from .conv import conv1d
 from .conv_transpose import conv_transpose1d
 from .deltas import Deltas
 from .energy import filter_energy
 from .log import Log
+from .normal import MeanVariance
 from .pcen import Pcen
 from .plan import Plan, plan
 from .pool import pool1d
@@ -18,8 +20,10 @@ __all__ = [
     "Deltas",
     "Flow",
     "Log",
+    "MeanVariance",
     "Pcen",
     "Plan",
+    "Range",
     "Stage",
     "conv1d",
     "conv_transpose1d",
