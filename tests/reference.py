@@ -181,3 +181,38 @@ def sliding_normal(x, window, least, centre, variance, floor=1e-10):
         if variance:
             out[:, t] /= np.sqrt(np.maximum(seen.var(axis=1), floor))
     return out
+
+
+def spectral_shape(x, frequencies, squared=True, roll_percent=0.85, floor=1e-10):
+    """Centroid, bandwidth, rolloff, flatness and flux of x (channels, bins, frames): (channels, 5, frames)."""
+    x = np.asarray(x, np.float64)
+    out = np.zeros((x.shape[0], 5, x.shape[2]))
+    for channel, t in np.ndindex(x.shape[0], x.shape[2]):
+        bins = x[channel, :, t]
+        share = bins / bins.sum() if bins.any() else bins
+        centroid = (share * frequencies).sum()
+        powers = np.maximum(bins**2 if squared else bins, floor)
+        out[channel, :, t] = (
+            centroid,
+            np.sqrt((share * (frequencies - centroid) ** 2).sum()),
+            np.asarray(frequencies)[np.cumsum(bins) >= roll_percent * np.cumsum(bins)[-1]][0],
+            np.exp(np.log(powers).mean()) / powers.mean(),
+            np.maximum(bins - x[channel, :, t - 1], 0).mean() if t else 0.0,
+        )
+    return out
+
+
+def waveform(x, window, hop, centre, threshold=1e-10, floor=1e-10):
+    """Zero-crossing rate, RMS and log energy of x (channels, time): (channels, 3, frames)."""
+    x = np.asarray(x, np.float64)
+    pad = window // 2 if centre else 0
+    frames = max(0, (x.shape[1] + 2 * pad - window) // hop + 1) if x.shape[1] else 0
+    out = np.zeros((x.shape[0], 3, frames))
+    for f in range(frames):
+        seen = x[:, max(0, f * hop - pad) : f * hop - pad + window]
+        negative = seen < -threshold
+        energy = (seen**2).sum(axis=1)
+        out[:, 0, f] = (negative[:, 1:] != negative[:, :-1]).sum(axis=1) / window
+        out[:, 1, f] = np.sqrt(energy / window)
+        out[:, 2, f] = np.log(np.maximum(energy, floor))
+    return out

@@ -13,6 +13,8 @@ from .normal import MeanVariance
 from .pcen import Pcen
 from .plan import Plan, plan
 from .pool import pool1d
+from .shape import SpectralShape
+from .waveform import Waveform
 
 __all__ = [
     "BankEnergy",
@@ -24,7 +26,9 @@ __all__ = [
     "Pcen",
     "Plan",
     "Range",
+    "SpectralShape",
     "Stage",
+    "Waveform",
     "conv1d",
     "conv_transpose1d",
     "filter_energy",
