@@ -20,6 +20,7 @@ CENTROID, BANDWIDTH, ROLLOFF, FLATNESS, FLUX, CONTRAST = range(6)
 MEASURES = 6
 _F = np.float32
 _DECIBELS = _F(10.0 / np.log(10.0))
+_VECTORS = 4  # of frames that are copied at a time: a row's cache lines follow each other
 _LEAST = _F(1e-30)  # energies that sum up to less have no shape
 _MOST_RISE = _F(1e30)
 _LARGEST = _F(1e18)  # amplitudes whose squares add up in any number
@@ -125,49 +126,64 @@ def shape(x, origin, frequencies, places, squared, share, least, bands, out):  #
     channels, bins, time = x.shape
     rows, frames = out.shape[1], out.shape[2]
     width = lanes(x)
-    runs = (frames + width - 1) // width
+    run = _VECTORS * width
+    runs = (frames + run - 1) // run
     most = 1
     for band in range(bands.shape[0]):
         most = max(most, bands[band, 2])
     for task in prange(channels * runs):
         channel = np.intp(task) // runs
-        at = (np.intp(task) - channel * runs) * width
-        here = min(width, frames - at)
-        now, before = np.zeros(bins * width, x.dtype), np.zeros(bins * width, x.dtype)
+        begin = (np.intp(task) - channel * runs) * run
+        block = np.zeros((_VECTORS, bins * width), x.dtype)
+        before = np.zeros(bins * width, x.dtype)
         kept, edge = np.empty(most * width, x.dtype), np.empty(width, x.dtype)
         zero = broadcast(_F(0.0))
+        vectors = (min(run, frames - begin) + width - 1) // width
         for k in range(bins):
-            copy(x, (channel * bins + k) * time + origin + at, now, k * width, here)
-        base = channel * rows * frames + at
-        if places[FLUX] >= 0:
-            first = 0 if origin + at > 0 else 1  # nothing is before the first frame, so it counts as itself
+            for vector in range(vectors):
+                at = begin + vector * width
+                start = (channel * bins + k) * time + origin + at
+                if at + width <= frames:
+                    store(block, (vector * bins + k) * width, load(x, start))
+                else:
+                    copy(x, start, block, (vector * bins + k) * width, frames - at)
+        for vector in range(vectors):
+            now = block[vector]
+            at = begin + vector * width
+            here = min(width, frames - at)
+            base = channel * rows * frames + at
+            if places[FLUX] >= 0:
+                first = 0 if origin + at > 0 else 1  # nothing is before the first frame, so it counts as itself
+                for k in range(bins):
+                    start = (channel * bins + k) * time + origin + at - 1
+                    if first == 0 and here == width:
+                        store(before, k * width, load(x, start))
+                    else:
+                        before[k * width] = now[k * width]
+                        copy(x, start + first, before, k * width + first, here - first)
+                store(edge, 0, _flux(now, before, bins))
+                copy(edge, 0, out, base + places[FLUX] * frames, here)
             for k in range(bins):
-                before[k * width] = now[k * width]
-                start = (channel * bins + k) * time + origin + at - 1
-                copy(x, start + first, before, k * width + first, here - first)
-            store(edge, 0, _flux(now, before, bins))
-            copy(edge, 0, out, base + places[FLUX] * frames, here)
-        for k in range(bins):
-            store(now, k * width, minimum(maximum(load(now, k * width), zero), broadcast(_LARGEST)))
-        if places[CENTROID] >= 0 or places[BANDWIDTH] >= 0 or places[ROLLOFF] >= 0:
-            total, centroid = _centroid(now, bins, frequencies)
-            if places[CENTROID] >= 0:
-                store(edge, 0, centroid)
-                copy(edge, 0, out, base + places[CENTROID] * frames, here)
-            if places[BANDWIDTH] >= 0:
-                store(edge, 0, _bandwidth(now, bins, frequencies, total, centroid))
-                copy(edge, 0, out, base + places[BANDWIDTH] * frames, here)
-            if places[ROLLOFF] >= 0:
-                store(edge, 0, _rolloff(now, bins, frequencies, total, share))
-                copy(edge, 0, out, base + places[ROLLOFF] * frames, here)
-        if places[FLATNESS] >= 0:
-            store(edge, 0, _flatness(now, bins, squared, least))
-            copy(edge, 0, out, base + places[FLATNESS] * frames, here)
-        if places[CONTRAST] >= 0:
-            for band in range(bands.shape[0]):
-                first, last, number = bands[band, 0], bands[band, 1], bands[band, 2]
-                floor = broadcast(least)
-                peak = maximum(_extreme_mean(now, first, last, number, _F(-1.0), kept), floor)
-                valley = maximum(_extreme_mean(now, first, last, number, _F(1.0), kept), floor)
-                store(edge, 0, (log(peak) - log(valley)) * broadcast(_DECIBELS))
-                copy(edge, 0, out, base + (places[CONTRAST] + band) * frames, here)
+                store(now, k * width, minimum(maximum(load(now, k * width), zero), broadcast(_LARGEST)))
+            if places[CENTROID] >= 0 or places[BANDWIDTH] >= 0 or places[ROLLOFF] >= 0:
+                total, centroid = _centroid(now, bins, frequencies)
+                if places[CENTROID] >= 0:
+                    store(edge, 0, centroid)
+                    copy(edge, 0, out, base + places[CENTROID] * frames, here)
+                if places[BANDWIDTH] >= 0:
+                    store(edge, 0, _bandwidth(now, bins, frequencies, total, centroid))
+                    copy(edge, 0, out, base + places[BANDWIDTH] * frames, here)
+                if places[ROLLOFF] >= 0:
+                    store(edge, 0, _rolloff(now, bins, frequencies, total, share))
+                    copy(edge, 0, out, base + places[ROLLOFF] * frames, here)
+            if places[FLATNESS] >= 0:
+                store(edge, 0, _flatness(now, bins, squared, least))
+                copy(edge, 0, out, base + places[FLATNESS] * frames, here)
+            if places[CONTRAST] >= 0:
+                for band in range(bands.shape[0]):
+                    first, last, number = bands[band, 0], bands[band, 1], bands[band, 2]
+                    floor = broadcast(least)
+                    peak = maximum(_extreme_mean(now, first, last, number, _F(-1.0), kept), floor)
+                    valley = maximum(_extreme_mean(now, first, last, number, _F(1.0), kept), floor)
+                    store(edge, 0, (log(peak) - log(valley)) * broadcast(_DECIBELS))
+                    copy(edge, 0, out, base + (places[CONTRAST] + band) * frames, here)

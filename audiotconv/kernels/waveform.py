@@ -9,6 +9,7 @@ from numba import prange
 
 from .bank import copy_samples
 from .compile import kernel
+from .simd import broadcast, lanes, load, store
 
 __all__ = ["LOG_ENERGY", "MEASURES", "RMS", "ZERO_CROSSING_RATE", "waveform"]
 
@@ -44,32 +45,38 @@ def waveform(x, scale, origin, window, hop, threshold, floor, places, out):  # t
         signal = np.empty(size, np.float32)
         copy_samples(x, channel, start, scale, signal)
         if places[ZERO_CROSSING_RATE] >= 0:
-            crossings = np.zeros(size, np.int64)  # up to each sample
-            for i in range(1, size):
-                change = 0
-                if start + i > 0 and start + i < samples:
-                    change = int((signal[i - 1] < -threshold) != (signal[i] < -threshold))
-                crossings[i] = crossings[i - 1] + change
+            crossings = np.empty(size, np.int64)  # up to each sample
+            low = min(size, max(1, 1 - start))
+            high = max(low, min(size, samples - start))
+            crossed, last = 0, int(signal[low - 1] < -threshold)
+            crossings[:low] = 0
+            for i in range(low, high):
+                sign = int(signal[i] < -threshold)
+                crossed += sign ^ last
+                last = sign
+                crossings[i] = crossed
+            crossings[high:] = crossed
             for f in range(here):
                 count = crossings[f * hop + window - 1] - crossings[f * hop]
                 out[channel, places[ZERO_CROSSING_RATE], at + f] = np.float32(count / window)
         if places[RMS] >= 0 or places[LOG_ENERGY] >= 0:
-            squares = np.empty(size, np.float64)
+            squares, parts = np.empty(size, np.float64), np.empty(8, np.float64)
             for i in range(size):
                 squares[i] = np.float64(signal[i]) * np.float64(signal[i])
             for f in range(here):
-                # Four sums do not wait for each other.
+                # Eight sums, whatever the width of a vector, so that the bits do not depend on it.
                 first = f * hop
-                even = window // 4 * 4
-                a = b = c = d = 0.0
-                for i in range(first, first + even, 4):
-                    a += squares[i]
-                    b += squares[i + 1]
-                    c += squares[i + 2]
-                    d += squares[i + 3]
-                for i in range(first + even, first + window):
-                    a += squares[i]
-                total = (a + b) + (c + d)
+                even = first + window // 8 * 8
+                for part in range(0, 8, lanes(squares)):
+                    sums = broadcast(np.float64(0.0))
+                    for i in range(first + part, even + part, 8):
+                        sums = sums + load(squares, i)
+                    store(parts, part, sums)
+                for i in range(even, first + window):
+                    parts[i - even] += squares[i]
+                total = ((parts[0] + parts[1]) + (parts[2] + parts[3])) + (
+                    (parts[4] + parts[5]) + (parts[6] + parts[7])
+                )
                 if places[RMS] >= 0:
                     out[channel, places[RMS], at + f] = np.float32(math.sqrt(total / window))
                 if places[LOG_ENERGY] >= 0:
