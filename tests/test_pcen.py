@@ -109,7 +109,7 @@ def test_silence_and_the_largest_numbers_are_finite(kind, initial):
 
 
 def test_log1p_over_the_whole_range(rng):
-    from audiotconv.kernels.compile import kernel
+    from audiotconv.kernels.compile import KERNELS, kernel
     from audiotconv.kernels.simd import lanes, load, store
 
     @kernel
@@ -122,6 +122,7 @@ def test_log1p_over_the_whole_range(rng):
     x[0] = 0
     out = np.empty_like(x)
     every(x, out)
+    KERNELS.remove(every)
     want = np.log1p(x.astype(np.float64))
     assert (np.abs(out - want) <= 2.1 * np.spacing(want.astype(np.float32))).all()
 
