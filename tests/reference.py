@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.signal
 import scipy.special
 
 
@@ -177,3 +178,95 @@ def spectrum(x, window, hop, *, n_fft=None, framing="centre", pad="zero", drop_l
         log = np.log(np.maximum(total, max(energy_floor, np.finfo(np.float32).eps)))
         rows = np.concatenate([log[:, :, None], rows], axis=2)
     return rows.transpose(0, 2, 1)
+
+
+def deltas(x, window, order, kind="regression", edges="repeat"):
+    """Derivatives 1 to `order` of x (rows, time), one after the other: (order, rows, time)."""
+    x = np.asarray(x, np.float64)
+    n = x.shape[1]
+    theta = np.arange(-window, window + 1.0)
+    taps = theta / (theta**2).sum()
+    out, seen = [], x
+    for k in range(1, order + 1):
+        if kind == "savgol":
+            filter_ = scipy.signal.savgol_coeffs(2 * window + 1, k, deriv=k, use="dot")
+        else:
+            filter_ = taps
+            for _ in range(k - 1 if edges != "htk" else 0):
+                filter_ = np.convolve(filter_, taps)
+        half = len(filter_) // 2
+        values = np.zeros_like(x)
+        for t in range(n):
+            centre = min(max(t, half), n - 1 - half) if edges == "interp" and n > 2 * half else t
+            for j in range(-half, half + 1):
+                values[:, t] += filter_[half + j] * seen[:, min(max(centre + j, 0), n - 1)]
+        out.append(values)
+        seen = values if edges == "htk" else x
+    return np.array(out)
+
+
+def pcen(x, smoothing, gain=0.98, bias=2.0, power=0.5, eps=1e-6, initial=1.0):
+    """x (channels, bands, frames); parameters are numbers or (bands,)."""
+    x = np.asarray(x, np.float64)
+    out = np.zeros_like(x)
+    for t in range(x.shape[2]):
+        now = x[:, :, t]
+        if t == 0:
+            smooth = now if isinstance(initial, str) else np.full_like(now, initial)
+        smooth = (1 - np.asarray(smoothing)) * smooth + smoothing * now
+        v = now / (eps + smooth) ** gain
+        out[:, :, t] = np.log1p(v) if not np.any(power) else (v + bias) ** power - np.power(bias, power)
+    return out
+
+
+def sliding_normal(x, window, least, centre, variance, floor=1e-10):
+    """x (rows, time), as Kaldi's apply-cmvn-sliding has it."""
+    x = np.asarray(x, np.float64)
+    n = x.shape[1]
+    out = np.zeros_like(x)
+    for t in range(n):
+        if centre:
+            start = min(max(0, t - window // 2), max(0, n - window))
+            stop = min(n, start + window)
+        else:
+            start, stop = max(0, t - window), min(n, max(t + 1, least))
+        seen = x[:, start:stop]
+        out[:, t] = x[:, t] - seen.mean(axis=1)
+        if variance:
+            out[:, t] /= np.sqrt(np.maximum(seen.var(axis=1), floor))
+    return out
+
+
+def spectral_shape(x, frequencies, squared=True, roll_percent=0.85, floor=1e-10):
+    """Centroid, bandwidth, rolloff, flatness and flux of x (channels, bins, frames): (channels, 5, frames)."""
+    x = np.asarray(x, np.float64)
+    out = np.zeros((x.shape[0], 5, x.shape[2]))
+    for channel, t in np.ndindex(x.shape[0], x.shape[2]):
+        bins = x[channel, :, t]
+        share = bins / bins.sum() if bins.any() else bins
+        centroid = (share * frequencies).sum()
+        powers = np.maximum(bins**2 if squared else bins, floor)
+        out[channel, :, t] = (
+            centroid,
+            np.sqrt((share * (frequencies - centroid) ** 2).sum()),
+            np.asarray(frequencies)[np.cumsum(bins) >= roll_percent * np.cumsum(bins)[-1]][0],
+            np.exp(np.log(powers).mean()) / powers.mean(),
+            np.maximum(bins - x[channel, :, t - 1], 0).mean() if t else 0.0,
+        )
+    return out
+
+
+def waveform(x, window, hop, centre, threshold=1e-10, floor=1e-10):
+    """Zero-crossing rate, RMS and log energy of x (channels, time): (channels, 3, frames)."""
+    x = np.asarray(x, np.float64)
+    pad = window // 2 if centre else 0
+    frames = max(0, (x.shape[1] + 2 * pad - window) // hop + 1) if x.shape[1] else 0
+    out = np.zeros((x.shape[0], 3, frames))
+    for f in range(frames):
+        seen = x[:, max(0, f * hop - pad) : f * hop - pad + window]
+        negative = seen < -threshold
+        energy = (seen**2).sum(axis=1)
+        out[:, 0, f] = (negative[:, 1:] != negative[:, :-1]).sum(axis=1) / window
+        out[:, 1, f] = np.sqrt(energy / window)
+        out[:, 2, f] = np.log(np.maximum(energy, floor))
+    return out

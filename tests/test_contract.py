@@ -5,6 +5,8 @@ New stages join by their recipes being listed, or by an entry in STAGES.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from conftest import JIT
@@ -16,7 +18,20 @@ from audiotconv.audio import as_samples
 from audiotconv.extraction import feature_blocks
 from audiotconv.filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
 from audiotconv.kernels.bank import BAND_GROUP, ROWS
-from audiotconv.stages import Bands, BankEnergy, Chain, Log, Spectrum
+from audiotconv.stages import (
+    Bands,
+    BankEnergy,
+    Chain,
+    Deltas,
+    GaussianPool,
+    Log,
+    MeanVariance,
+    Pcen,
+    Range,
+    SpectralShape,
+    Spectrum,
+    Waveform,
+)
 
 
 def small_bank(bands, span, advance, is_complex, seed=0):
@@ -28,6 +43,14 @@ def small_bank(bands, span, advance, is_complex, seed=0):
 def chain_of(bank, **sizes):
     energy = BankEnergy(bank, **sizes)
     return Chain([energy, Log(energy.features)])
+
+
+def chain_with(*steps, log=True):
+    """A small bank's energies, or their logarithms, and stages made by functions of the features' names."""
+    stages = [BankEnergy(small_bank(3, 4, 0, False), window=6, hop=3)]
+    for step in (*([Log] if log else []), *steps):
+        stages.append(step(stages[-1].features))
+    return Chain(stages)
 
 
 def spectra(length, hop, bands=0, log=False, **options):
@@ -56,6 +79,29 @@ CHAINS = {
     "bands of a spectrum": lambda: spectra(20, 10, bands=3),
     "logarithms of bands, edge": lambda: spectra(15, 20, n_fft=21, pad="edge", bands=4, log=True),
     "sinc": lambda: chain_of(sinc_bank(3, sample_rate=1000, fmin=100, fmax=450, span=21), window=25, hop=10),
+    "deltas": lambda: chain_with(Deltas),
+    "deltas as HTK's, twice": lambda: chain_with(
+        partial(Deltas, window=1, edges="htk", order=3), partial(Deltas, window=1, edges="htk", statics=False)
+    ),
+    "deltas as librosa's": lambda: chain_with(partial(Deltas, kind="savgol", edges="interp")),
+    "pcen as librosa's": lambda: chain_with(partial(Pcen, smoothing=0.05), log=False),
+    "pcen as LEAF's, deltas": lambda: chain_with(
+        partial(Pcen, smoothing=(0.04, 0.3, 1.0), gain=0.96, power=(0.5, 0.4, 0.3), initial="first"), Deltas, log=False
+    ),
+    "utterance CMVN": lambda: chain_with(MeanVariance, partial(Deltas, window=1)),
+    "sliding CMVN": lambda: chain_with(partial(MeanVariance, mode="sliding", window=8, least=3, variance=False)),
+    "centred CMVN": lambda: chain_with(partial(MeanVariance, mode="sliding", window=7, centre=True)),
+    "given CMVN": lambda: chain_with(partial(MeanVariance, mode="given", mean=(1, 2, 3), std=(4, 5, 6))),
+    "range of the signal": lambda: chain_with(partial(Range, below=2.0, zero="max"), partial(Range, below=1.0)),
+    "shape": lambda: chain_with(partial(SpectralShape, frequencies=(100, 150, 300), n_bands=1), log=False),
+    "shape without flux": lambda: chain_with(
+        partial(SpectralShape, frequencies=(1, 2, 3), measures=("bandwidth", "flatness")), log=False
+    ),
+    "gaussian pool": lambda: chain_with(partial(GaussianPool, size=7, hop=3)),
+    "waveform": lambda: Chain([Waveform(window=11, hop=4)]),
+    "waveform, its deltas": lambda: Chain(
+        [Waveform(("rms", "log_energy"), window=6, hop=6, centre=False), Deltas(("a", "b"), window=1)]
+    ),
 }
 if JIT:
     CHAINS |= {name: lambda name=name: atc.get_recipe(name).build(8000) for name in atc.list_recipes()}
@@ -64,6 +110,18 @@ if JIT:
 @pytest.fixture(params=CHAINS, ids=str)
 def chain(request):
     return CHAINS[request.param]()
+
+
+def is_whole(chain):
+    return any(stage.whole for stage in chain.stages)
+
+
+def remembers(chain):
+    return any(stage.begin(1) is not None for stage in chain.stages)
+
+
+def has_borders(chain):
+    return any(stage.border for stage in chain.stages)
 
 
 def signal_of(seed, channels, n, dtype):
@@ -109,29 +167,32 @@ def test_one_sample_at_a_time(chain):
 
 
 def test_declared_geometry_is_the_true_receptive_field(chain):
-    """Each frame changes exactly when a sample within its declared span changes."""
-    geometry, border = chain.geometry, chain.stages[0].border
+    """Each frame changes exactly when a sample within its declared span changes.
+
+    Stages of the whole signal, and stages that remember what was before, let it change more frames; borders let it
+    change frames that reach beyond an end.
+    """
+    geometry = chain.geometry
     n = geometry.span + 4 * geometry.hop if JIT or geometry.span < 100 else geometry.span
-    silence = np.zeros((1, n), np.float32)
-    floor = joined(chain, [silence], 1)
     count = geometry.count(n)
     rng = np.random.default_rng(0)
     borders = {edge + d for f in range(count) for edge in geometry.inputs(f, f + 1) for d in (-1, 0)}
     places = sorted({i for i in borders | set(rng.integers(0, n, 10).tolist()) if 0 <= i < n})
     seen = np.zeros((count, n), bool)
-    for place in places:
-        impulse = silence.copy()
-        impulse[0, place] = 1e4
-        seen[:, place] = (joined(chain, [impulse], 1) != floor).any(axis=(0, 1))
+    backgrounds = [np.zeros((1, n), np.float32)]
+    if geometry.span < 100:  # what has not risen shows beside what has
+        backgrounds.append(1e-2 * signal_of(4, 1, n, "float32"))
+    for background in backgrounds:
+        before = joined(chain, [background], 1)
+        for place in places:
+            impulse = background.copy()
+            impulse[0, place] = 1e4
+            seen[:, place] |= (joined(chain, [impulse], 1) != before).any(axis=(0, 1))
     for f in range(count):
         low, high = geometry.inputs(f, f + 1)
-        if low < 0:  # padding is made of what lies near the end
-            high = max(high, border)
-        if high > n:
-            low = min(low, n - border)
-        outside = [place for place in places if not low <= place < high]
-        assert not seen[f, outside].any()
-        low, high = geometry.inputs(f, f + 1)
+        outside = [place for place in places if place >= high or (place < low and not remembers(chain))]
+        if not is_whole(chain) and not (has_borders(chain) and (low < 0 or high > n)):
+            assert not seen[f, outside].any()
         inside = [place for place in places if place in (low, high - 1)]
         assert seen[f, inside].all(), f"frame {f} is said to see {low} to {high - 1}"
 
@@ -151,10 +212,10 @@ def test_a_frame_is_known_exactly_when_its_last_sample_has_come(chain):
     for block in feature_blocks(chain, one_by_one()):
         if arrived == x.shape[1]:
             break
-        got += block.shape[2]
+        before, got = got, got + block.shape[2]
         known = max(0, (got - 1) * geometry.hop + geometry.latency) + 1
-        assert arrived == (max(known, chain.stages[0].border) if geometry.lead > 0 else known)
-    assert got > 0
+        assert arrived == known or (arrived > known and not before and has_borders(chain))
+    assert (got == 0) == is_whole(chain)
 
 
 def test_samples_of_every_layout_give_the_same(chain):

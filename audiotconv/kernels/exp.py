@@ -26,7 +26,19 @@ from .simd import (
     store,
 )
 
-__all__ = ["GELU", "LEAKY_RELU", "NONE", "RELU", "SIGMOID", "SILU", "SQUARED_MODULUS", "TANH", "activate", "exp"]
+__all__ = [
+    "GELU",
+    "LEAKY_RELU",
+    "NONE",
+    "RELU",
+    "SIGMOID",
+    "SILU",
+    "SQUARED_MODULUS",
+    "TANH",
+    "activate",
+    "exp",
+    "expm1",
+]
 
 NONE, RELU, LEAKY_RELU, GELU, SILU, TANH, SIGMOID, SQUARED_MODULUS = range(8)
 
@@ -80,7 +92,8 @@ def exp(v):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True)
-def _expm1(v):  # type: ignore[no-untyped-def]
+def expm1(v):  # type: ignore[no-untyped-def]
+    """e**v - 1 in every lane, exact to the last places also near v = 0."""
     power, rest = _reduced(v)
     return fma(power, rest, power - splat(v, 1.0))
 
@@ -94,7 +107,7 @@ def _activated(v, kind, slope):  # type: ignore[no-untyped-def]
         return select(v < zero, v * slope, v)
     if kind == TANH:
         size = select(v < zero, zero - v, v)
-        e = _expm1(minimum(size + size, splat(v, 80.0)))
+        e = expm1(minimum(size + size, splat(v, 80.0)))
         t = e / (e + splat(v, 2.0))
         return select(v < zero, zero - t, select(v == v, t, v))
     if kind == GELU:  # v * erfc(-v / sqrt(2)) / 2

@@ -16,7 +16,7 @@ from numba import njit, prange
 from .compile import kernel
 from .simd import as_float, as_int, broadcast, fma, lanes, load, select, store, to_float
 
-__all__ = ["log_floor", "logarithm"]
+__all__ = ["log", "log1p", "log_floor", "logarithm"]
 
 _F = np.float32
 _LOG2_HIGH = _F(0.693359375)  # 355 / 512
@@ -26,10 +26,8 @@ _RUN = 4096
 
 
 @njit(nogil=True, forceinline=True)
-def logarithm(v, floor, factor):  # type: ignore[no-untyped-def]
-    """factor * log(max(v, floor)) in every lane of float32; floor is a normal number above zero."""
-    least = broadcast(floor)
-    v = select(v > least, v, least)
+def _parts(v):  # type: ignore[no-untyped-def]
+    """e and m - 1."""
     bits = as_int(v)
     exponent = to_float((bits >> broadcast(np.int32(23))) - broadcast(np.int32(126)))
     m = as_float((bits & broadcast(_MANTISSA)) | broadcast(_HALF))  # in [1/2, 1)
@@ -37,15 +35,42 @@ def logarithm(v, floor, factor):  # type: ignore[no-untyped-def]
     one = broadcast(_F(1.0))
     exponent = select(small, exponent - one, exponent)
     m = select(small, m + m, m)
-    f = m - one
-    s = f / (m + one)
+    return exponent, m - one
+
+
+@njit(nogil=True, forceinline=True)
+def _sum(exponent, f):  # type: ignore[no-untyped-def]
+    s = f / (f + broadcast(_F(2.0)))
     z = s * s
     series = fma(z, broadcast(_F(2.0 / 9.0)), broadcast(_F(2.0 / 7.0)))
     series = fma(z, series, broadcast(_F(2.0 / 5.0)))
     series = fma(z, series, broadcast(_F(2.0 / 3.0)))
     # 2 * s = f - s * f keeps the first term exact to the last place.
     tail = fma(s, z * series - f, exponent * broadcast(_LOG2_LOW))
-    return fma(exponent, broadcast(_LOG2_HIGH), f + tail) * broadcast(factor)
+    return fma(exponent, broadcast(_LOG2_HIGH), f + tail)
+
+
+@njit(nogil=True, forceinline=True)
+def log(v):  # type: ignore[no-untyped-def]
+    """The natural logarithm of every lane: float32 normal numbers above zero."""
+    exponent, f = _parts(v)
+    return _sum(exponent, f)
+
+
+@njit(nogil=True)
+def log1p(v):  # type: ignore[no-untyped-def]
+    """log(1 + v) of every lane, within 2.1 units in the last place: float32 numbers of at least 0."""
+    zero = broadcast(_F(0.0))
+    exponent, f = _parts(v + broadcast(_F(1.0)))
+    # Up to sqrt(2) the mantissa is 1 + v, which was rounded; v was not.
+    return _sum(exponent, select(exponent == zero, v, f))
+
+
+@njit(nogil=True, forceinline=True)
+def logarithm(v, floor, factor):  # type: ignore[no-untyped-def]
+    """factor * log(max(v, floor)) in every lane of float32; floor is a normal number above zero."""
+    least = broadcast(floor)
+    return log(select(v > least, v, least)) * broadcast(factor)
 
 
 @kernel

@@ -4,26 +4,38 @@ from .bands import Bands
 from .bank_energy import BankEnergy
 from .base import Stage
 from .chain import Chain, Flow
+from .clamp import Range
 from .conv import conv1d
 from .conv_transpose import conv_transpose1d
+from .deltas import Deltas
 from .energy import filter_energy
 from .gaussian_pool import GaussianPool
 from .log import Log
+from .normal import MeanVariance
+from .pcen import Pcen
 from .plan import Plan, plan
 from .pool import pool1d
+from .shape import SpectralShape
 from .spectrum import Spectrum
 from .stft import stft
+from .waveform import Waveform
 
 __all__ = [
     "Bands",
     "BankEnergy",
     "Chain",
+    "Deltas",
     "Flow",
     "GaussianPool",
     "Log",
+    "MeanVariance",
+    "Pcen",
     "Plan",
+    "Range",
+    "SpectralShape",
     "Spectrum",
     "Stage",
+    "Waveform",
     "conv1d",
     "conv_transpose1d",
     "filter_energy",
