@@ -16,8 +16,10 @@ __all__ = [
     "Flag",
     "Length",
     "Number",
+    "Numbers",
     "Parameter",
     "Quantity",
+    "Words",
     "read_parameters",
     "samples",
     "written",
@@ -157,6 +159,31 @@ class Choice(Parameter):
         if value not in self.words:
             raise RecipeError(f"{where} is {written(value)}; it must be one of {', '.join(self.words)}")
         return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Parameter):
+    """A list of some of a few words."""
+
+    words: tuple[str, ...] = ()
+
+    def read(self, where: str, value: Any) -> tuple[str, ...]:
+        """As a tuple."""
+        given = tuple(value) if isinstance(value, list | tuple) else ()
+        if not given or any(not isinstance(word, str) or word not in self.words for word in given):
+            raise RecipeError(f"{where} is {written(value)}; it must be a list of some of {', '.join(self.words)}")
+        return given
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers(Number):
+    """A number, or a list with one for each feature."""
+
+    def read(self, where: str, value: Any) -> Any:
+        """As a float, or a tuple."""
+        if not isinstance(value, list | tuple):
+            return super(Numbers, self).read(where, value)
+        return tuple(super(Numbers, self).read(f"{where}[{at}]", each) for at, each in enumerate(value))
 
 
 def read_parameters(where: str, table: dict[str, Any], known: dict[str, Parameter]) -> dict[str, Any]:

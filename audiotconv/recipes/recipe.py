@@ -174,7 +174,7 @@ def _built(recipe: Recipe, sample_rate: int) -> Chain:
     built: list[Any] = []
     for number, (kind, values) in enumerate(recipe.stages, 1):
         try:
-            built.append(KINDS[kind].build(dict(values), sample_rate, built[-1] if built else None))
+            built.append(KINDS[kind].build(dict(values), sample_rate, built))
         except AudiotconvError as error:
             raise RecipeError(f"recipe {recipe.name}, stage {number} ({kind}): {error}") from None
     return Chain(built)

@@ -14,9 +14,9 @@ from ..kernels import shape as kernels
 from .base import Stage
 from .checks import floating, integer_at_least, positive
 
-__all__ = ["SpectralShape", "places_of"]
+__all__ = ["MEASURES", "SpectralShape", "places_of"]
 
-_MEASURES = {
+MEASURES = {
     "centroid": kernels.CENTROID,
     "bandwidth": kernels.BANDWIDTH,
     "rolloff": kernels.ROLLOFF,
@@ -86,7 +86,7 @@ class SpectralShape(Stage):
         features: tuple[str, ...],
         frequencies: ArrayLike,
         *,
-        measures: Sequence[str] = tuple(_MEASURES),
+        measures: Sequence[str] = tuple(MEASURES),
         spectrum: str = "magnitude",
         roll_percent: float = 0.85,
         fmin: float = 200.0,
@@ -108,8 +108,8 @@ class SpectralShape(Stage):
         if not 1e-30 <= positive("floor", floor) <= 1e30:
             raise ParameterError(f"floor is {floor}; it must be from 1e-30 to 1e30")
         n_bands = integer_at_least("n_bands", n_bands, 1)
-        sizes = dict.fromkeys(_MEASURES, 1) | {"contrast": n_bands + 1}
-        self.features, self._places = places_of(measures, sizes, _MEASURES)
+        sizes = dict.fromkeys(MEASURES, 1) | {"contrast": n_bands + 1}
+        self.features, self._places = places_of(measures, sizes, MEASURES)
         self._bands = np.zeros((0, 3), np.int64)
         if "contrast" in measures:
             self._bands = _contrast_bands(hertz, positive("fmin", fmin), n_bands, quantile)

@@ -16,9 +16,9 @@ from .base import Stage
 from .checks import integer_at_least, positive
 from .shape import places_of
 
-__all__ = ["Waveform"]
+__all__ = ["MEASURES", "Waveform"]
 
-_MEASURES = {
+MEASURES = {
     "zero_crossing_rate": kernels.ZERO_CROSSING_RATE,
     "rms": kernels.RMS,
     "log_energy": kernels.LOG_ENERGY,
@@ -66,7 +66,7 @@ class Waveform(Stage):
 
     def __init__(
         self,
-        measures: Sequence[str] = tuple(_MEASURES),
+        measures: Sequence[str] = tuple(MEASURES),
         *,
         window: int = 2048,
         hop: int = 512,
@@ -74,7 +74,7 @@ class Waveform(Stage):
         threshold: float = 1e-10,
         floor: float = 1e-10,
     ) -> None:
-        self.features, self._places = places_of(measures, dict.fromkeys(_MEASURES, 1), _MEASURES)
+        self.features, self._places = places_of(measures, dict.fromkeys(MEASURES, 1), MEASURES)
         window, hop = integer_at_least("window", window, 1), integer_at_least("hop", hop, 1)
         if not isinstance(centre, bool):
             raise ParameterError(f"centre is {centre!r}; it must be True or False")

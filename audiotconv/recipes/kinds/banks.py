@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...errors import RecipeError
@@ -65,7 +65,7 @@ def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
     return design(span=span)
 
 
-def _bank_energy(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> Stage:
+def _bank_energy(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
     hop, window = round(values["hop"] * sample_rate), round(values["window"] * sample_rate)
     if hop < 1:
         raise RecipeError(f"a hop of {values['hop'] * 1e3:g} ms is less than one sample at {sample_rate} Hz")

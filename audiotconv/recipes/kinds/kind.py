@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from ..quantities import Parameter
 
 __all__ = ["StageKind"]
 
-Build = Callable[[dict[str, Any], int, Stage | None], Stage]
+Build = Callable[[dict[str, Any], int, Sequence[Stage]], Stage]
 Check = Callable[[dict[str, Any]], None]
 
 
@@ -23,7 +23,7 @@ class StageKind:
     ----------
     parameters : dict
         By name.
-    build : function of (values, sample rate, the stage before)
+    build : function of (values, sample rate, the stages before)
     takes_samples : bool
     check : function of values
         Raises RecipeError where values that are right by themselves do not fit each other at any sample rate.

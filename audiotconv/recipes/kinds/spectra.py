@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import RecipeError
-from ...filters import cosine_matrix, mel_bank, window
-from ...stages import Bands, Spectrum, Stage
+from ...filters import chroma_bank, cosine_matrix, mel_bank, window
+from ...stages import Bands, SpectralShape, Spectrum, Stage, Waveform
+from ...stages.shape import MEASURES as SHAPES
 from ...stages.spectrum import ENERGIES, FRAMINGS, PADS, VALUES
-from ..quantities import Choice, Count, Flag, Length, Number, Quantity, samples
+from ...stages.waveform import MEASURES as WAVEFORMS
+from ..quantities import Choice, Count, Flag, Length, Number, Quantity, Words, samples
 from .frames import energies
 from .kind import StageKind
 
@@ -20,7 +23,7 @@ _WINDOWS = ("hann", "hamming", "povey", "blackman", "rectangular", "gaussian")
 _LONGEST = 1 << 20  # samples of a frame
 
 
-def _spectrum(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> Stage:
+def _spectrum(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
     length, hop = (samples(name, values[name], sample_rate) for name in ("length", "hop"))
     if length > _LONGEST:
         raise RecipeError(f"a length of {length:,} samples is more than {_LONGEST:,}")
@@ -44,11 +47,8 @@ def _check_spectrum(values: dict[str, Any]) -> None:
         raise RecipeError(f"n_fft is {values['n_fft']} and round_up is true; only one of them can say the size")
 
 
-def _mel(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> Stage:
-    if not isinstance(previous, Spectrum) or previous.values == "complex" or not previous.zero_frequency:
-        raise RecipeError(
-            "mel bands need the stage before to be a spectrum of powers or magnitudes, with the zero frequency"
-        )
+def _mel(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    previous = _powers(before, "mel bands")
     options = {name: values[name] for name in ("fmin", "scale", "triangles", "htk_compat", "vtln_warp")}
     options |= {name: values[name] for name in ("fmax", "vtln_low", "vtln_high", "allow_empty") if name in values}
     if "fmax" in options:
@@ -59,8 +59,39 @@ def _mel(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> St
     return Bands(bank.weights, names, previous.features[: previous.aside])
 
 
-def _cepstrum(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> Stage:
-    assert previous is not None
+def _chroma(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    previous = _powers(before, "chroma")
+    norm = None if values["norm"] == 0 else values["norm"]
+    bank = chroma_bank(
+        values["count"], sample_rate=sample_rate, n_fft=previous.n_fft, tuning=values["tuning"], norm=norm
+    )
+    names = tuple(f"chroma {number}" for number in range(values["count"]))
+    return Bands(bank.weights, names, previous.features[: previous.aside])
+
+
+def _shape(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    previous = _powers(before, "the shape of spectra")
+    if previous.aside:
+        raise RecipeError("the shape of spectra cannot be had beside frames' energies; leave energy out")
+    return SpectralShape(previous.features, previous.frequencies, spectrum=previous.values, **values)
+
+
+def _powers(before: Sequence[Stage], what: str) -> Spectrum:
+    previous = before[-1]
+    if not isinstance(previous, Spectrum) or previous.values == "complex" or not previous.zero_frequency:
+        raise RecipeError(
+            f"{what}: the stage before must be a spectrum of powers or magnitudes, with the zero frequency"
+        )
+    return previous
+
+
+def _waveform(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    window, hop = (samples(name, values[name], sample_rate) for name in ("window", "hop"))
+    return Waveform(values["measures"], window=window, hop=hop, centre=values["centre"])
+
+
+def _cepstrum(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    previous = before[-1]
     energy = energies(previous)
     bands = len(previous.features) - len(energy)
     if values["count"] > bands:
@@ -72,8 +103,8 @@ def _cepstrum(values: dict[str, Any], sample_rate: int, previous: Stage | None) 
     return Bands(matrix[1:], names[1:], energy) if energy else Bands(matrix, names)
 
 
-def _first_last(values: dict[str, Any], sample_rate: int, previous: Stage | None) -> Stage:
-    assert previous is not None
+def _first_last(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    previous = before[-1]
     names = (*previous.features[1:], previous.features[0])
     return Bands(np.roll(np.eye(len(names)), 1, axis=1), names)
 
@@ -125,6 +156,36 @@ SPECTRA = {
         },
         _mel,
         takes_samples=False,
+    ),
+    "chroma": StageKind(
+        {
+            "count": Count("how many in an octave", default=12, most=10_000),
+            "tuning": Number("of the instrument, in parts of a step", default=0.0, least=-1e3, most=1e3),
+            "norm": Number("the exponent of the bins' norm; 0 for none", default=2.0, least=0.0, most=1e3),
+        },
+        _chroma,
+        takes_samples=False,
+    ),
+    "shape": StageKind(
+        {
+            "measures": Words("what is measured", default=tuple(SHAPES), words=tuple(SHAPES)),
+            "roll_percent": Number("below the rolloff lies so much of the sum", default=0.85, least=1e-6, most=1.0),
+            "fmin": Number("where contrast's lowest band ends, in Hz", default=200.0, least=1e-3, most=1e6),
+            "n_bands": Count("of contrast, above the lowest", default=6, most=100),
+            "quantile": Number("of a band's bins that are its peaks and valleys", default=0.02, least=1e-6, most=1.0),
+        },
+        _shape,
+        takes_samples=False,
+    ),
+    "waveform": StageKind(
+        {
+            "measures": Words("what is measured", default=tuple(WAVEFORMS), words=tuple(WAVEFORMS)),
+            "window": Length("the length of the window"),
+            "hop": Length("from one frame to the next"),
+            "centre": Flag("frames are centred on multiples of the hop, or begin there", default=True),
+        },
+        _waveform,
+        takes_samples=True,
     ),
     "cepstrum": StageKind(
         {
