@@ -276,8 +276,8 @@ def _shipped() -> dict[str, Recipe]:
 def list_recipes() -> list[str]:
     """The names of the recipes that come with audiotconv.
 
-    >>> list_recipes()
-    ['gabor-40', 'gammatone-64']
+    >>> "gammatone-64" in list_recipes()
+    True
     """
     return list(_shipped())
 
