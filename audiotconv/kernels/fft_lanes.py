@@ -108,15 +108,15 @@ def _last(buf, at, re, im, w, k, turn):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, forceinline=True)
-def _two(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+def _two(buf, i, s, w, k):  # type: ignore[no-untyped-def]
     v = lanes(buf)
     ar, ai, br, bi = load(buf, i), load(buf, i + v), load(buf, i + s), load(buf, i + s + v)
     _put(buf, i, ar + br, ai + bi)
-    _last(buf, i + s, ar - br, ai - bi, w, k, turn)
+    _turned(buf, i + s, ar - br, ai - bi, w, k)
 
 
 @njit(nogil=True, forceinline=True)
-def _three(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+def _three(buf, i, s, w, k):  # type: ignore[no-untyped-def]
     v = lanes(buf)
     ar, ai = load(buf, i), load(buf, i + v)
     br, bi, cr, ci = load(buf, i + s), load(buf, i + s + v), load(buf, i + 2 * s), load(buf, i + 2 * s + v)
@@ -125,8 +125,8 @@ def _three(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
     ur, ui = fma(pr, half, ar), fma(pi, half, ai)
     vr, vi = mr * root, mi * root
     _put(buf, i, ar + pr, ai + pi)
-    _last(buf, i + s, ur + vi, ui - vr, w, k, turn)
-    _last(buf, i + 2 * s, ur - vi, ui + vr, w, k + 2, turn)
+    _turned(buf, i + s, ur + vi, ui - vr, w, k)
+    _turned(buf, i + 2 * s, ur - vi, ui + vr, w, k + 2)
 
 
 @njit(nogil=True, forceinline=True)
@@ -150,7 +150,7 @@ def _four(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, forceinline=True)
-def _five(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
+def _five(buf, i, s, w, k):  # type: ignore[no-untyped-def]
     v = lanes(buf)
     ar, ai = load(buf, i), load(buf, i + v)
     br, bi, er, ei = load(buf, i + s), load(buf, i + s + v), load(buf, i + 4 * s), load(buf, i + 4 * s + v)
@@ -163,10 +163,10 @@ def _five(buf, i, s, w, k, turn):  # type: ignore[no-untyped-def]
     xr, xi = fma(nr, s2, mr * s1), fma(ni, s2, mi * s1)
     yr, yi = fma(nr, -s1, mr * s2), fma(ni, -s1, mi * s2)
     _put(buf, i, ar + pr + qr, ai + pi + qi)
-    _last(buf, i + s, ur + xi, ui - xr, w, k, turn)
-    _last(buf, i + 2 * s, vr + yi, vi - yr, w, k + 2, turn)
-    _last(buf, i + 3 * s, vr - yi, vi + yr, w, k + 4, turn)
-    _last(buf, i + 4 * s, ur - xi, ui + xr, w, k + 6, turn)
+    _turned(buf, i + s, ur + xi, ui - xr, w, k)
+    _turned(buf, i + 2 * s, vr + yi, vi - yr, w, k + 2)
+    _turned(buf, i + 3 * s, vr - yi, vi + yr, w, k + 4)
+    _turned(buf, i + 4 * s, ur - xi, ui + xr, w, k + 6)
 
 
 @njit(nogil=True, forceinline=True)
@@ -271,19 +271,16 @@ def transform(buf, n, passes, count, w, scratch):  # type: ignore[no-untyped-def
                     _four(buf, (block + j) * unit, s, w, k + j * step, True)
         elif radix == 5:
             for block in range(0, n, length):
-                _five(buf, block * unit, s, w, k, False)
-                for j in range(1, q):
-                    _five(buf, (block + j) * unit, s, w, k + j * step, True)
+                for j in range(q):
+                    _five(buf, (block + j) * unit, s, w, k + j * step)
         elif radix == 3:
             for block in range(0, n, length):
-                _three(buf, block * unit, s, w, k, False)
-                for j in range(1, q):
-                    _three(buf, (block + j) * unit, s, w, k + j * step, True)
+                for j in range(q):
+                    _three(buf, (block + j) * unit, s, w, k + j * step)
         elif radix == 2:
             for block in range(0, n, length):
-                _two(buf, block * unit, s, w, k, False)
-                for j in range(1, q):
-                    _two(buf, (block + j) * unit, s, w, k + j * step, True)
+                for j in range(q):
+                    _two(buf, (block + j) * unit, s, w, k + j * step)
         else:
             circle = k
             k += 2 * radix
