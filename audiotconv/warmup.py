@@ -10,7 +10,7 @@ import numpy as np
 
 from .filters import sinc_bank
 from .kernels.compile import available_threads
-from .recipes import get_recipe, list_recipes
+from .recipes import Recipe, get_recipe, list_recipes
 from .stages import conv1d, filter_energy, pool1d
 from .stages.plan import METHODS
 
@@ -23,7 +23,10 @@ def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
         form = "serial" if threads == 1 else "parallel"
         for kind in ("int16", "int32", "float32"):
             for name in list_recipes():
-                yield f"{name}, {kind}, {form}", partial(_run, name, kind, threads)
+                yield f"{name}, {kind}, {form}", partial(_run, get_recipe(name), kind, threads)
+            for name, stages in _OTHERS.items():
+                recipe = Recipe.from_dict({"name": name, "version": 1, "stage": stages})
+                yield f"{name}, {kind}, {form}", partial(_run, recipe, kind, threads)
         for kind in ("float32", "float64"):
             x = np.zeros((1, 64), kind)
             weight = np.ones((2, 1, 3), kind)
@@ -36,6 +39,13 @@ def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
         yield f"filter_energy, {form}", energy
 
 
-def _run(name: str, kind: str, threads: int) -> Any:
-    chain = get_recipe(name).build(8000)
-    return chain.run(np.zeros((1, 800), kind), threads)
+def _run(recipe: Recipe, kind: str, threads: int) -> Any:
+    return recipe.build(8000).run(np.zeros((1, 800), kind), threads)
+
+
+_FRAMES = {"length": 200, "hop": 80}
+# Kinds of stages that no recipe which comes along has.
+_OTHERS: dict[str, list[dict[str, Any]]] = {
+    "shape": [{"kind": "spectrum", "window": "hann", **_FRAMES}, {"kind": "shape"}, {"kind": "deltas"}],
+    "waveform": [{"kind": "waveform", "window": 200, "hop": 80}, {"kind": "normal", "mode": "sliding"}],
+}
