@@ -65,9 +65,9 @@ class ShardWriter:
         self._writer = pq.ParquetWriter(
             self._file,
             SCHEMA,
-            compression="zstd",
-            compression_level=1,
+            compression="none",  # features shrink by a tenth at most, and take more time to than to be computed
             use_dictionary=["label", "recipe", "recipe_hash"],
+            write_statistics=[name for name, _ in _ROW_FIELDS if name != "shape"],
         )
 
     def add(self, part: Part, values: NDArray[np.float32]) -> None:
