@@ -174,3 +174,14 @@ def test_impulses_through_real_kernels(span, stride, dilation, padding, n):
             low, high = geometry.inputs(f, f + 1)
             expected = [i for i in range(low, high, dilation) if 0 <= i < n]
             assert np.flatnonzero(seen[:, f]).tolist() == expected
+
+
+def test_frames_that_wait_for_what_they_do_not_see():
+    """A window in the middle of a longer frame is known when the frame is there, also in a chain."""
+    frames = Geometry(span=7, hop=3, trail=-3)
+    assert (frames.wait, frames.latency) == (3, 9)
+    assert [frames.ready(n) for n in (9, 10, 12, 13)] == [0, 1, 1, 2]
+    both = frames.then(Geometry(span=3, hop=1, lead=1, trail=1))
+    assert (both.trail, both.wait, both.latency) == (0, 3, 12)
+    assert both.then(frames).wait == 3 + 3 * 3
+    assert Geometry(span=2, trail=-1, wait=0).latency == 1
