@@ -319,6 +319,9 @@ def test_bench(run, tmp_path):
     code, text, _ = run("bench", "conv", "--only", "dense 8", "--repeats", 1)
     assert "audiotconv (rows)" in text
     assert run("bench", "conv", "--only", "no such case")[0] == 2
+    for only in ("400/400/160/80", "pcen-80", "stft"):
+        results = json.loads(run("bench", "spectral", "--only", only, "--repeats", 1, "--json")[1])["results"]
+        assert all(row["error"] < 2e-5 for row in results)
     code, text, _ = run("bench", "plan", "--only", "dense 8", "--repeats", 1)
     assert "measured / estimated" in text
     results = json.loads(run("bench", "plan", "--only", "dense 8", "--repeats", 1, "--json")[1])["results"]
