@@ -143,6 +143,28 @@ def test_recipes(run):
     assert json.loads(text)["features"] == 40
 
 
+def test_the_list_of_recipes_says_what_each_gives(run):
+    text = run("recipes")[1]
+    for words in ("64 x 100", "17.2 ms", "no: range", "below 1e-4 in log"):
+        assert words in text
+    rows = {row["name"]: row for row in json.loads(run("recipes", "--json")[1])}
+    assert rows["gammatone-64"]["streams"] is True
+    assert rows["gammatone-64"]["error"] == "below 1e-4 in log, against float64"
+    assert (rows["whisper-80"]["streams"], rows["whisper-80"]["whole_stages"]) == (False, ["range"])
+    assert "error below 1e-4" in run("recipes", "gabor-40")[1]
+    assert "it cannot stream: range" in run("recipes", "whisper-80")[1]
+
+
+def test_recipes_that_do_not_fit_the_rate_are_listed_with_the_reason(run):
+    code, text, _ = run("recipes", "--rate", 100)
+    assert code == 0
+    assert "bands reach up" in text
+    rows = {row["name"]: row for row in json.loads(run("recipes", "--rate", 100, "--json")[1])}
+    assert list(rows) == atc.list_recipes()
+    assert "fmin is 60 Hz" in rows["gabor-40"]["unfit"]
+    assert rows["whisper-80"]["unfit"] is None
+
+
 def test_a_recipe_with_a_head(run, tmp_path):
     recipe = tmp_path / "head.toml"
     recipe.write_text('sample_rate = "8 kHz"\nduration = "0.05 s"\n' + SMALL.read_text())
