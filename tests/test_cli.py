@@ -165,6 +165,45 @@ def test_recipes_that_do_not_fit_the_rate_are_listed_with_the_reason(run):
     assert rows["whisper-80"]["unfit"] is None
 
 
+def test_recipes_diff(run, folder, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text(SMALL.read_text().replace('"25 ms"', '"30 ms"'))
+    code, text, _ = run("recipes", "diff", SMALL, other)
+    assert code == 0
+    for words in ("bank-energy window", "25 ms", "30 ms", "all of them", "the reference clip (16000 Hz)"):
+        assert words in text
+    assert "the same stages" in run("recipes", "diff", SMALL, SMALL)[1]
+    clip = folder / "cats" / "b.wav"
+    report = json.loads(run("recipes", "diff", SMALL, other, "--clip", clip, "--json")[1])
+    assert (report["clip"], report["from_recipe"]["name"]) == (str(clip), "small")
+    (change,) = report["changes"]
+    assert (change["parameter"], change["from"], change["to"]) == ("bank-energy window", "25 ms", "30 ms")
+    assert 0 < change["rms"] <= change["largest"]
+    assert change["largest"] == report["all"]["largest"]
+    (tmp_path / "cut.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    code, _, error = run("recipes", "diff", SMALL, other, "--clip", tmp_path / "cut.wav")
+    assert (code, "warning: " in error) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["diff"], "takes two recipes, not 0"),
+        (["diff", SMALL], "takes two recipes, not 1"),
+        (["diff", SMALL, "nope"], "no recipe 'nope'"),
+        (["diff", SMALL, SMALL, SMALL], "takes two recipes, not 3"),
+        (["diff", SMALL, SMALL, "--rate", 8000], "does not go with diff"),
+        (["diff", SMALL, SMALL, "--clip", ROOT / "README.md"], "is not a sound file"),
+        (["gabor-40", "--clip", ROOT / "README.md"], "goes with diff only"),
+        (["gabor-40", "gammatone-64"], "one recipe at a time"),
+    ],
+)
+def test_wrong_use_of_recipes(run, arguments, words):
+    code, _, error = run("recipes", *arguments)
+    assert code == 2
+    assert words in error
+
+
 def test_a_recipe_with_a_head(run, tmp_path):
     recipe = tmp_path / "head.toml"
     recipe.write_text('sample_rate = "8 kHz"\nduration = "0.05 s"\n' + SMALL.read_text())

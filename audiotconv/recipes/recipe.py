@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from numbers import Real
 from typing import Any
@@ -132,6 +132,25 @@ class Recipe:
     def _rate(self, sample_rate: int) -> int:
         return sample_rate if self.sample_rate is None else self.sample_rate
 
+    def changed(self, **fields: Any) -> Recipe:
+        """The recipe with other `stages`, `sample_rate` or `duration`.
+
+        Raises
+        ------
+        RecipeError
+            If the stages' values do not fit each other.
+        """
+        recipe = replace(self, **fields)
+        for number, (kind, values) in enumerate(recipe.stages, 1):
+            if KINDS[kind].takes_samples != (number == 1):
+                need = "takes samples and must come first" if KINDS[kind].takes_samples else "cannot come first"
+                raise RecipeError(f"stage {number}: {kind} {need}")
+            try:
+                KINDS[kind].check(dict(values))
+            except RecipeError as error:
+                raise RecipeError(f"stage {number} ({kind}): {error}") from None
+        return recipe
+
     @staticmethod
     def from_toml(path: str | os.PathLike[str]) -> Recipe:
         """The recipe in a TOML file.
@@ -248,10 +267,10 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
         raise RecipeError(
             f"{where} has the description {written(description)}; it must be a text without control characters"
         )
-    error = table.get("error", "")
-    if not isinstance(error, str) or len(error) > _MOST_ERROR or _CONTROL.search(error):
+    published = table.get("error", "")
+    if not isinstance(published, str) or len(published) > _MOST_ERROR or _CONTROL.search(published):
         raise RecipeError(
-            f"{where} has the error {written(error)}; it must be one line of at most {_MOST_ERROR} characters"
+            f"{where} has the error {written(published)}; it must be one line of at most {_MOST_ERROR} characters"
         )
     version = Count("the version").read(f"{where}: version", table.get("version"))
     head: dict[str, Any] = {}
@@ -280,7 +299,7 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
         except RecipeError as error:
             raise RecipeError(f"{at} {error}") from None
         stages.append((kind, tuple(sorted(values.items()))))
-    return Recipe(name, version, description, tuple(stages), error=error, **head)
+    return Recipe(name, version, description, tuple(stages), error=published, **head)
 
 
 def _sample_rate(where: str, value: Any) -> int:
