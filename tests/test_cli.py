@@ -220,6 +220,62 @@ def test_a_recipe_with_a_head(run, tmp_path):
     assert (shown["sample_rate"], shown["duration"]) == (8000, 0.05)
 
 
+@pytest.mark.skipif(not MATPLOTLIB, reason="draws")
+def test_show(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sound = folder / "cats" / "b.wav"
+    code, text, error = run("show", sound, "--recipe", SMALL, "--channel", 2)
+    assert (code, text) == (0, "b.png\n")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG\r\n")
+    code, text, _ = run("show", sound, "--recipe", SMALL, "-o", tmp_path / "c.svg")
+    assert (code, text.strip()) == (0, str(tmp_path / "c.svg"))
+    assert "<svg" in (tmp_path / "c.svg").read_text()
+    (tmp_path / "cut.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    code, text, error = run("show", tmp_path / "cut.wav", "--recipe", SMALL)
+    assert (code, text) == (0, "cut.png\n")
+    assert "warning: " in error
+    assert "is truncated" in error
+    sound.rename(tmp_path / "d.png")
+    code, _, error = run("show", "d.png", "--recipe", SMALL)
+    assert (code, "is the recording itself" in error) == (2, True)
+    code, _, error = run("show", "d.png", "--recipe", SMALL, "-o", tmp_path / "none" / "e.png")
+    assert (code, "cannot be written: No such file" in error) == (1, True)
+
+
+@pytest.mark.skipif(not MATPLOTLIB, reason="draws")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{in}/cats/a.wav", "--channel", 2], "there is no channel 2: "),
+        (["{in}/cats/a.wav", "--channel", 0], "--channel"),
+        (["{in}/cats/a.wav", "--recipe", "gabor-41"], "did you mean gabor-40?"),
+        (["{in}/cats/a.wav", "-o", "{in}/x.nothing"], "the picture cannot be written: "),
+        (["{in}/none.wav"], "none.wav"),
+        (["{in}"], "is a directory; a sound file is needed"),
+        ([ROOT / "README.md"], "README.md is not a sound file"),
+        (["{in}/short.wav", "--recipe", "kaldi-fbank-80"], "too short for a frame of kaldi-fbank-80: nothing to show"),
+        (["{in}/empty.wav"], "holds no samples"),
+    ],
+)
+def test_what_cannot_be_shown(run, folder, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    write(folder / "short.wav", n=100)
+    (folder / "empty.wav").write_bytes(wav_bytes(b""))
+    given = [str(argument).format(**{"in": folder}) for argument in arguments]
+    recipe = [] if "--recipe" in given else ["--recipe", SMALL]
+    code, _, error = run("show", *given, *recipe)
+    assert code == 2
+    assert words in error
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_show_without_matplotlib(run, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, error = run("show", folder / "cats" / "a.wav", "--recipe", SMALL)
+    assert code == 2
+    assert error == "audiotconv: a picture needs matplotlib, which is not installed: pip install matplotlib\n"
+
+
 MARKUP = "[red]x[/nope] :smile: [bold]"
 
 
@@ -261,6 +317,7 @@ def test_version_and_help(run):
         [],
         ["extract"],
         ["recipes"],
+        ["show"],
         ["bench"],
         ["bench", "filterbank"],
         ["bench", "conv"],
