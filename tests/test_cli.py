@@ -143,6 +143,67 @@ def test_recipes(run):
     assert json.loads(text)["features"] == 40
 
 
+def test_the_list_of_recipes_says_what_each_gives(run):
+    text = run("recipes")[1]
+    for words in ("64 x 100", "17.2 ms", "no: range", "below 1e-4 in log"):
+        assert words in text
+    rows = {row["name"]: row for row in json.loads(run("recipes", "--json")[1])}
+    assert rows["gammatone-64"]["streams"] is True
+    assert rows["gammatone-64"]["error"] == "below 1e-4 in log, against float64"
+    assert (rows["whisper-80"]["streams"], rows["whisper-80"]["whole_stages"]) == (False, ["range"])
+    assert "error below 1e-4" in run("recipes", "gabor-40")[1]
+    assert "it cannot stream: range" in run("recipes", "whisper-80")[1]
+
+
+def test_recipes_that_do_not_fit_the_rate_are_listed_with_the_reason(run):
+    code, text, _ = run("recipes", "--rate", 100)
+    assert code == 0
+    assert "bands reach up" in text
+    rows = {row["name"]: row for row in json.loads(run("recipes", "--rate", 100, "--json")[1])}
+    assert list(rows) == atc.list_recipes()
+    assert "fmin is 60 Hz" in rows["gabor-40"]["unfit"]
+    assert rows["whisper-80"]["unfit"] is None
+
+
+def test_recipes_diff(run, folder, tmp_path):
+    other = tmp_path / "other.toml"
+    other.write_text(SMALL.read_text().replace('"25 ms"', '"30 ms"'))
+    code, text, _ = run("recipes", "diff", SMALL, other)
+    assert code == 0
+    for words in ("bank-energy window", "25 ms", "30 ms", "all of them", "the reference clip (16000 Hz)"):
+        assert words in text
+    assert "the same stages" in run("recipes", "diff", SMALL, SMALL)[1]
+    clip = folder / "cats" / "b.wav"
+    report = json.loads(run("recipes", "diff", SMALL, other, "--clip", clip, "--json")[1])
+    assert (report["clip"], report["from_recipe"]["name"]) == (str(clip), "small")
+    (change,) = report["changes"]
+    assert (change["parameter"], change["from"], change["to"]) == ("bank-energy window", "25 ms", "30 ms")
+    assert 0 < change["rms"] <= change["largest"]
+    assert change["largest"] == report["all"]["largest"]
+    (tmp_path / "cut.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    code, _, error = run("recipes", "diff", SMALL, other, "--clip", tmp_path / "cut.wav")
+    assert (code, "warning: " in error) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["diff"], "takes two recipes, not 0"),
+        (["diff", SMALL], "takes two recipes, not 1"),
+        (["diff", SMALL, "nope"], "no recipe 'nope'"),
+        (["diff", SMALL, SMALL, SMALL], "takes two recipes, not 3"),
+        (["diff", SMALL, SMALL, "--rate", 8000], "does not go with diff"),
+        (["diff", SMALL, SMALL, "--clip", ROOT / "README.md"], "is not a sound file"),
+        (["gabor-40", "--clip", ROOT / "README.md"], "goes with diff only"),
+        (["gabor-40", "gammatone-64"], "one recipe at a time"),
+    ],
+)
+def test_wrong_use_of_recipes(run, arguments, words):
+    code, _, error = run("recipes", *arguments)
+    assert code == 2
+    assert words in error
+
+
 def test_a_recipe_with_a_head(run, tmp_path):
     recipe = tmp_path / "head.toml"
     recipe.write_text('sample_rate = "8 kHz"\nduration = "0.05 s"\n' + SMALL.read_text())
@@ -157,6 +218,62 @@ def test_a_recipe_with_a_head(run, tmp_path):
     assert "at 8000 Hz: 3 features; a frame every 80 samples" in text
     shown = json.loads(run("recipes", recipe, "--json")[1])
     assert (shown["sample_rate"], shown["duration"]) == (8000, 0.05)
+
+
+@pytest.mark.skipif(not MATPLOTLIB, reason="draws")
+def test_show(run, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sound = folder / "cats" / "b.wav"
+    code, text, error = run("show", sound, "--recipe", SMALL, "--channel", 2)
+    assert (code, text) == (0, "b.png\n")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG\r\n")
+    code, text, _ = run("show", sound, "--recipe", SMALL, "-o", tmp_path / "c.svg")
+    assert (code, text.strip()) == (0, str(tmp_path / "c.svg"))
+    assert "<svg" in (tmp_path / "c.svg").read_text()
+    (tmp_path / "cut.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    code, text, error = run("show", tmp_path / "cut.wav", "--recipe", SMALL)
+    assert (code, text) == (0, "cut.png\n")
+    assert "warning: " in error
+    assert "is truncated" in error
+    sound.rename(tmp_path / "d.png")
+    code, _, error = run("show", "d.png", "--recipe", SMALL)
+    assert (code, "is the recording itself" in error) == (2, True)
+    code, _, error = run("show", "d.png", "--recipe", SMALL, "-o", tmp_path / "none" / "e.png")
+    assert (code, "cannot be written: No such file" in error) == (1, True)
+
+
+@pytest.mark.skipif(not MATPLOTLIB, reason="draws")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{in}/cats/a.wav", "--channel", 2], "there is no channel 2: "),
+        (["{in}/cats/a.wav", "--channel", 0], "--channel"),
+        (["{in}/cats/a.wav", "--recipe", "gabor-41"], "did you mean gabor-40?"),
+        (["{in}/cats/a.wav", "-o", "{in}/x.nothing"], "the picture cannot be written: "),
+        (["{in}/none.wav"], "none.wav"),
+        (["{in}"], "is a directory; a sound file is needed"),
+        ([ROOT / "README.md"], "README.md is not a sound file"),
+        (["{in}/short.wav", "--recipe", "kaldi-fbank-80"], "too short for a frame of kaldi-fbank-80: nothing to show"),
+        (["{in}/empty.wav"], "holds no samples"),
+    ],
+)
+def test_what_cannot_be_shown(run, folder, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    write(folder / "short.wav", n=100)
+    (folder / "empty.wav").write_bytes(wav_bytes(b""))
+    given = [str(argument).format(**{"in": folder}) for argument in arguments]
+    recipe = [] if "--recipe" in given else ["--recipe", SMALL]
+    code, _, error = run("show", *given, *recipe)
+    assert code == 2
+    assert words in error
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_show_without_matplotlib(run, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    code, _, error = run("show", folder / "cats" / "a.wav", "--recipe", SMALL)
+    assert code == 2
+    assert error == "audiotconv: a picture needs matplotlib, which is not installed: pip install matplotlib\n"
 
 
 MARKUP = "[red]x[/nope] :smile: [bold]"
@@ -200,6 +317,7 @@ def test_version_and_help(run):
         [],
         ["extract"],
         ["recipes"],
+        ["show"],
         ["bench"],
         ["bench", "filterbank"],
         ["bench", "conv"],

@@ -464,3 +464,16 @@ def test_any_text_gives_a_recipe_or_a_sentence(write, name, data):
         )
         text = text[:start] + piece * data.draw(st.sampled_from([1, 1, 1, 2, 1000])) + text[stop:]
     recipe_or_error(write, text.encode("utf-8", "surrogatepass"))
+
+
+def test_the_published_error_is_no_part_of_the_hash(tmp_path):
+    (tmp_path / "a.toml").write_text('error = "below 1 %"\n' + GOOD)
+    (tmp_path / "b.toml").write_text(GOOD)
+    recipe = atc.get_recipe(tmp_path / "a.toml")
+    assert recipe.error == "below 1 %"
+    without = atc.get_recipe(tmp_path / "b.toml")
+    assert (recipe.hash, without.error) == (without.hash, "")
+    for wrong in ("1", f'"{"x" * 101}"', '"two\\nlines"'):
+        (tmp_path / "a.toml").write_text(f"error = {wrong}\n" + GOOD)
+        with pytest.raises(RecipeError, match="one line of at most 100 characters"):
+            atc.get_recipe(tmp_path / "a.toml")

@@ -282,6 +282,18 @@ class AudioReader:
                 break
         self.finish()
 
+    def rest(self) -> NDArray[Any]:
+        """All samples that have not been read yet, in memory.
+
+        Shape: (channels, time)
+
+        Raises
+        ------
+        AudioError, AudioFileError
+            As `blocks` raises them.
+        """
+        return np.concatenate([np.empty((self.channels, 0), self.dtype), *self.blocks()], axis=1)
+
     def close(self) -> None:
         """Close the file (a file object given by the caller stays open)."""
         if self._file is not None:

@@ -5,18 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import ParameterError, StoreError
+from ..errors import StoreError
 from .timing import Result
 
-__all__ = ["draw", "matplotlib_or_error"]
-
-
-def matplotlib_or_error() -> None:
-    """Raise ParameterError where matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise ParameterError("a plot needs matplotlib, which is not installed: pip install matplotlib") from None
+__all__ = ["draw"]
 
 
 def draw(results: Sequence[Result], path: Path, title: str) -> None:

@@ -111,11 +111,12 @@ def _side_by_side(
     """Time the cases, and print a row for each contender."""
     from rich.table import Table
 
-    from ..bench.plot import draw, matplotlib_or_error
+    from ..bench.plot import draw
     from ..bench.timing import environment, interleaved, on_threads
+    from ..picture import matplotlib_or_error
 
     if plot is not None:
-        matplotlib_or_error()  # now, rather than when the work is done
+        matplotlib_or_error("plot")  # now, rather than when the work is done
     with announced_compilation(console_for(stderr=True)), on_threads(threads):
         results = [r for case in cases() if only in case.name for r in interleaved(case, repeats, threads)]
     if not results:

@@ -59,6 +59,15 @@ class Parameter:
         """The value in base units; RecipeError with one sentence that begins with `where` if it cannot be."""
         raise NotImplementedError
 
+    def text(self, value: Any) -> str:
+        """A value that `read` gave, as a recipe's file writes it; what it stands for is not in quotes."""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, tuple):
+            shown = ", ".join(self.text(each) for each in value)
+            return f"[{shown if len(shown) <= _MOST_SHOWN else f'{len(value)} values'}]"
+        return f"{value:.8g}" if isinstance(value, float) else str(value)
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity(Parameter):
@@ -83,6 +92,13 @@ class Quantity(Parameter):
             raise RecipeError(f"{where} is {written(value)}; it must be from {self.least:g} to {most:g} {unit}")
         return number
 
+    def text(self, value: float) -> str:
+        """With its unit: "25 ms", "8000 Hz"."""
+        if self.kind == "frequency":
+            return f"{value:.8g} Hz"
+        power, unit = next((p, u) for p, u in ((0, "s"), (3, "ms"), (6, "us")) if value * 10**p >= 1 or u == "us")
+        return f"{value * 10**power:.8g} {unit}"
+
 
 @dataclass(frozen=True, slots=True)
 class Length(Parameter):
@@ -97,6 +113,10 @@ class Length(Parameter):
                 f"{where} is {written(value)}; it must be a time with a unit, in quotes, or a whole number of samples"
             )
         return Quantity("").read(where, value)
+
+    def text(self, value: float | int) -> str:
+        """A time with its unit, or "400 samples"."""
+        return f"{value} samples" if isinstance(value, int) else Quantity("").text(value)
 
 
 def samples(name: str, value: float | int, sample_rate: int) -> int:

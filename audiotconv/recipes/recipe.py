@@ -10,23 +10,24 @@ import os
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from numbers import Real
 from typing import Any
 
 from ..audio import MAX_RATE, MIN_RATE, Intake, shown
 from ..errors import AudiotconvError, ParameterError, RecipeError
-from ..stages import Chain
+from ..stages import Chain, Stage
 from .kinds import KINDS
 from .quantities import Count, Parameter, Quantity, read_parameters, written
 
 __all__ = ["Recipe", "get_recipe", "list_recipes"]
 
-_HEAD_KEYS = ("name", "version", "description", "sample_rate", "duration", "stage")
+_HEAD_KEYS = ("name", "version", "description", "error", "sample_rate", "duration", "stage")
 
 _MOST_BYTES = 16_384  # of a recipe file: reading TOML can take a time that grows with the square of its length
 _MOST_NAME = 100
+_MOST_ERROR = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -48,7 +49,9 @@ class Recipe:
     duration : float or None
         In seconds: recordings are cut, or padded with zeros at their end, to this length before the first stage.
     hash : str
-        Names everything that shapes the output: 16 hexadecimal digits. The name and description do not count.
+        Names everything that shapes the output: 16 hexadecimal digits. The name, description and error do not count.
+    error : str
+        The published error, and against what; empty where none is.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Recipe:
     stages: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
     sample_rate: int | None = None
     duration: float | None = None
+    error: str = ""
 
     @property
     def head(self) -> dict[str, Any]:
@@ -91,6 +95,22 @@ class Recipe:
         """
         return _built(self, self._rate(_whole_rate(sample_rate)))
 
+    def whole_stages(self, sample_rate: int) -> tuple[str, ...]:
+        """The kinds of the stages that need a whole recording: a recipe with one cannot stream.
+
+        Raises
+        ------
+        RecipeError
+            If the recipe does not fit the sample rate.
+
+        Examples
+        --------
+        >>> get_recipe("whisper-80").whole_stages(16000), get_recipe("gammatone-64").whole_stages(16000)
+        (('range',), ())
+        """
+        stages = _stages(self, self._rate(_whole_rate(sample_rate)))
+        return tuple(kind for (kind, _), stage in zip(self.stages, stages, strict=True) if stage.whole)
+
     def intake(self, sample_rate: int, *, mono: bool = False) -> Intake:
         """What makes the samples that the stages take of a recording of a sample rate (Hz).
 
@@ -111,6 +131,25 @@ class Recipe:
 
     def _rate(self, sample_rate: int) -> int:
         return sample_rate if self.sample_rate is None else self.sample_rate
+
+    def changed(self, **fields: Any) -> Recipe:
+        """The recipe with other `stages`, `sample_rate` or `duration`.
+
+        Raises
+        ------
+        RecipeError
+            If the stages' values do not fit each other.
+        """
+        recipe = replace(self, **fields)
+        for number, (kind, values) in enumerate(recipe.stages, 1):
+            if KINDS[kind].takes_samples != (number == 1):
+                need = "takes samples and must come first" if KINDS[kind].takes_samples else "cannot come first"
+                raise RecipeError(f"stage {number}: {kind} {need}")
+            try:
+                KINDS[kind].check(dict(values))
+            except RecipeError as error:
+                raise RecipeError(f"stage {number} ({kind}): {error}") from None
+        return recipe
 
     @staticmethod
     def from_toml(path: str | os.PathLike[str]) -> Recipe:
@@ -170,14 +209,18 @@ def _samples_of(recipe: Recipe, sample_rate: int) -> int | None:
 
 @functools.lru_cache(maxsize=32)
 def _built(recipe: Recipe, sample_rate: int) -> Chain:
+    return Chain(_stages(recipe, sample_rate))
+
+
+def _stages(recipe: Recipe, sample_rate: int) -> list[Stage]:
     _samples_of(recipe, sample_rate)
-    built: list[Any] = []
+    built: list[Stage] = []
     for number, (kind, values) in enumerate(recipe.stages, 1):
         try:
             built.append(KINDS[kind].build(dict(values), sample_rate, built))
         except AudiotconvError as error:
             raise RecipeError(f"recipe {recipe.name}, stage {number} ({kind}): {error}") from None
-    return Chain(built)
+    return built
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -224,6 +267,11 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
         raise RecipeError(
             f"{where} has the description {written(description)}; it must be a text without control characters"
         )
+    published = table.get("error", "")
+    if not isinstance(published, str) or len(published) > _MOST_ERROR or _CONTROL.search(published):
+        raise RecipeError(
+            f"{where} has the error {written(published)}; it must be one line of at most {_MOST_ERROR} characters"
+        )
     version = Count("the version").read(f"{where}: version", table.get("version"))
     head: dict[str, Any] = {}
     if "sample_rate" in table:
@@ -251,7 +299,7 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
         except RecipeError as error:
             raise RecipeError(f"{at} {error}") from None
         stages.append((kind, tuple(sorted(values.items()))))
-    return Recipe(name, version, description, tuple(stages), **head)
+    return Recipe(name, version, description, tuple(stages), error=published, **head)
 
 
 def _sample_rate(where: str, value: Any) -> int:
