@@ -11,16 +11,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import audiotconv as atc
+from audiotconv.bench.kaldi_archives import archives, options_of
 from audiotconv.errors import ParameterError
 from audiotconv.filters import SpectralBank, hz_to_mel, mel_bank, mel_to_hz
 
 KALDI = {"scale": "kaldi", "triangles": "mel"}
-NAMES = {  # of the options in the names of Kaldi's files, in their order
-    "fbank": "blackman floor length shift high htk low bands preemphasis raw dc power_of_two snip subtract_mean "
-    "energy log power vtln_high vtln_low vtln_warp window",
-    "mfcc": "blackman floor length shift high htk low bands preemphasis raw dc power_of_two snip subtract_mean "
-    "energy ceps lifter vtln_high vtln_low vtln_warp window",
-}
 
 
 @pytest.mark.parametrize("bands", [80, 128])
@@ -88,13 +83,13 @@ def kaldi(bands, *, rate=16000.0, length, power_of_two, vtln_warp=1.0, **options
 def test_as_kaldi_with_the_options_of_its_files(conformance, kind):
     """Its files are of every combination, some with frequencies warped beyond recognition."""
     seen = warped = 0
-    for path in (conformance / "kaldi").glob(f"{kind}-*.ark"):
-        option = dict(zip(NAMES[kind].split(), path.stem.split("-")[1:], strict=True))
-        length, power_of_two = float(option["length"]), option["power_of_two"] == "true"
+    for path in archives(conformance / "kaldi", kind):
+        _, option = options_of(path)
+        length, power_of_two = option["frame_length"], option["round_to_power_of_two"]
         samples = int(16 * length)
         n_fft = 1 << (samples - 1).bit_length() if power_of_two else samples
-        shared = {name: float(option[name]) for name in ("vtln_low", "vtln_high", "vtln_warp")}
-        low, high, bands = float(option["low"]), float(option["high"]), int(option["bands"])
+        shared = {name: option[name] for name in ("vtln_low", "vtln_high", "vtln_warp")}
+        low, high, bands = option["low_freq"], option["high_freq"], int(option["num_mel_bins"])
         theirs = kaldi(bands, length=length, power_of_two=power_of_two, low_freq=low, high_freq=high, **shared)
         mine = mel_bank(bands, sample_rate=16000, n_fft=n_fft, fmin=low, fmax=high, **shared, **KALDI)
         np.testing.assert_allclose(mine.weights, theirs, rtol=0, atol=1e-5)

@@ -10,6 +10,8 @@ import soundfile
 from conftest import JIT
 
 import audiotconv as atc
+from audiotconv.bench.published import FBANK_400
+from audiotconv.bench.sounds import speech_like
 from audiotconv.filters import window
 from audiotconv.recipes import Recipe
 from audiotconv.stages import Chain, Spectrum
@@ -29,12 +31,7 @@ def utterance(conformance):
 
 @pytest.fixture(scope="module")
 def clip():
-    """Speech-like: gliding harmonics with pauses over a little noise, 3 s."""
-    rng = np.random.default_rng(3)
-    time = np.arange(3 * 22_050) / 22_050
-    phase = 2 * np.pi * np.cumsum(120 + 60 * np.sin(2 * np.pi * 0.7 * time)) / 22_050
-    voice = sum(np.sin(k * phase) / k for k in range(1, 30)) * (np.sin(2 * np.pi * 1.3 * time) > -0.3)
-    return (0.1 * voice + 1e-3 * rng.standard_normal(len(time))).astype(np.float32)
+    return speech_like()
 
 
 def close(got, want, relative=1e-4):
@@ -81,15 +78,7 @@ def test_a_window_in_the_middle_of_a_transform(expected, utterance):
 
 def test_400_bands_of_kaldi_in_transformers(expected, utterance):
     want = expected["kaldi_fbank400_povey_preemph_dc_log_col400_first64"]
-    spectrum = {
-        "kind": "spectrum", "window": "povey", "periodic": False, "length": 400, "hop": 160, "n_fft": 512,
-        "framing": "valid", "remove_mean": True, "preemphasis": 0.97,
-    }  # fmt: skip
-    spectrum["framing"] = "snip"
-    mel = {"kind": "mel", "bands": 400, "fmin": "20 Hz", "scale": "kaldi", "triangles": "mel", "allow_empty": True}
-    log = {"kind": "log", "floor": 1.192092955078125e-07}
-    recipe = Recipe.from_dict({"name": "fbank", "version": 1, "stage": [spectrum, mel, log]})
-    got = atc.extract(utterance, recipe, sample_rate=16_000).values[0]
+    got = atc.extract(utterance, Recipe.from_dict(FBANK_400), sample_rate=16_000).values[0]
     assert list(got.shape) == want["shape"]
     np.testing.assert_allclose(got[:64, 400], want["values"], atol=1e-4)
 

@@ -12,7 +12,7 @@ from ..recipes import get_recipe
 from ..stages import BankEnergy
 from .timing import Case
 
-__all__ = ["filterbank_cases"]
+__all__ = ["bank_energies", "filterbank_cases"]
 
 _RATE = 16_000
 
@@ -37,15 +37,16 @@ def _case(name: str, stage: BankEnergy, signal: NDArray[np.int16], threads: int)
         return stage.run(signal, -geometry.lead, frames, threads)[0]
 
     padded = np.pad(signal[0], (geometry.lead, geometry.span)) / np.float32(32768)
-    contenders = {"audiotconv": ours, "scipy oaconvolve": lambda: _scipy(stage, padded, frames, np.float32)}
+    contenders = {"audiotconv": ours, "scipy oaconvolve": lambda: bank_energies(stage, padded, frames, np.float32)}
     torch_work = _torch(stage, padded, frames, threads)
     if torch_work is not None:
         contenders["torch conv1d"] = torch_work
-    reference = _scipy(stage, padded.astype(np.float64), frames, np.float64)
+    reference = bank_energies(stage, padded.astype(np.float64), frames, np.float64)
     return Case(name, signal.shape[1] / _RATE, stage.operations * signal.shape[1], reference, contenders, "bank")
 
 
-def _scipy(stage: BankEnergy, padded: NDArray[Any], frames: int, dtype: Any) -> NDArray[Any]:
+def bank_energies(stage: BankEnergy, padded: NDArray[Any], frames: int, dtype: Any) -> NDArray[Any]:
+    """What the stage computes, band by band, in `dtype`; `padded` has zeros before and after the signal."""
     from scipy.signal import oaconvolve
 
     taps = stage.bank.taps

@@ -14,7 +14,7 @@ from .shell import Format, Json, announced_compilation, bench_app, console_for
 if TYPE_CHECKING:
     from ..bench.timing import Case
 
-__all__ = ["conv", "filterbank", "memory", "plan", "pool", "reading", "spectral", "table"]
+__all__ = ["accuracy", "conv", "filterbank", "memory", "plan", "pool", "reading", "spectral", "table"]
 
 
 _Threads = Annotated[int, typer.Option(min=1, help="Threads of each contender.")]
@@ -198,3 +198,31 @@ def memory(
         f"{hours:g} h: {result['peak_mb']:.0f} MB at most, {result['seconds']:.1f} s "
         f"({result['factor']:,.0f} x real time)"
     )
+
+
+@bench_app.command()
+def accuracy(
+    conformance: Annotated[
+        Path | None, typer.Option(envvar="AUDIOTCONV_CONFORMANCE", help="The folder of the conformance data.")
+    ] = None,
+    as_json: Json = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+) -> None:
+    """Errors against published results and installed peers; exit code 1 if a tolerance is missed."""
+    from rich.table import Table
+
+    from ..bench.accuracy import COLUMNS, MISSED, markdown, rows
+
+    with announced_compilation(console_for(stderr=True)):
+        outcomes = list(rows(conformance))
+    if as_json:
+        typer.echo(json.dumps([outcome.to_dict() for outcome in outcomes], indent=1))
+    elif as_markdown:
+        typer.echo(markdown(outcomes))
+    else:
+        table = Table(*COLUMNS)
+        for outcome in outcomes:
+            table.add_row(*outcome.cells())
+        console_for().print(table)
+    if any(outcome.status == MISSED for outcome in outcomes):
+        raise typer.Exit(1)
