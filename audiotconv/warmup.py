@@ -46,6 +46,6 @@ def _run(recipe: Recipe, kind: str, threads: int) -> Any:
 _FRAMES = {"length": 200, "hop": 80}
 # Kinds of stages that no recipe which comes along has.
 _OTHERS: dict[str, list[dict[str, Any]]] = {
-    "shape": [{"kind": "spectrum", "window": "hann", **_FRAMES}, {"kind": "shape"}, {"kind": "deltas"}],
+    "shape": [{"kind": "spectrum", "window": "hann", **_FRAMES}, {"kind": "shape", "n_bands": 4}, {"kind": "deltas"}],
     "waveform": [{"kind": "waveform", "window": 200, "hop": 80}, {"kind": "normal", "mode": "sliding"}],
 }

@@ -166,7 +166,7 @@ def test_kaldi_native_mfcc(clip):
     online.input_finished()
     want = np.stack([online.get_frame(frame) for frame in range(online.num_frames_ready)], axis=1)
     got = atc.extract(clip, "kaldi-mfcc-13", sample_rate=16_000).values[0]
-    np.testing.assert_allclose(got, want, atol=5e-3, rtol=1e-4)
+    np.testing.assert_allclose(got, want, atol=1e-3)
 
 
 def test_htk_mfcc(clip):

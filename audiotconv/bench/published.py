@@ -134,7 +134,7 @@ def _transformers(folder: Path) -> Iterator[Comparison]:
         allowed = _ALLCLOSE if options["scale"] != "kaldi" else Tolerance(absolute=1e-6, relative=1e-5)
         yield row(f"mel_bank, {name.replace('_', ' ')}", allowed, partial(bank, name, options), heard=False)
     for name in ("htk", "slaney", "kaldi"):
-        yield row(f"hz_to_mel, {name}", Tolerance(absolute=1e-4), partial(scale, name), heard=False)
+        yield row(f"hz_to_mel, {name}", _ALLCLOSE, partial(scale, name), heard=False)
 
 
 def _slice(got: Any, want: Any, part: Callable[[Any], Any]) -> tuple[Any, Any]:
