@@ -213,3 +213,18 @@ def test_mel_round_trip():
 def test_impossible_parameters(make, message):
     with pytest.raises(ParameterError, match=message):
         make()
+
+
+def test_gabor_filters_of_given_centres_and_bandwidths():
+    designed = gabor_bank(8, sample_rate=16000)
+    given = gabor_bank(sample_rate=16000, centres=designed.centres, bandwidths=designed.bandwidths)
+    np.testing.assert_array_equal(given.taps, designed.taps)
+    assert len(gabor_bank(sample_rate=8000, centres=[900.0, 300.0], bandwidths=[90.0, 60.0]).taps) == 2
+    for wrong, words in (
+        ({"centres": [100.0]}, "given together"),
+        ({"centres": [100.0], "bandwidths": [10.0, 20.0]}, "both must be"),
+        ({"centres": [float("nan")], "bandwidths": [10.0]}, "centres must all be above 0"),
+        ({"centres": [100.0], "bandwidths": [0.0]}, "bandwidths must all be above 0"),
+    ):
+        with pytest.raises(ParameterError, match=words):
+            gabor_bank(sample_rate=16000, **wrong)

@@ -1,25 +1,43 @@
-"""`audiotconv bench reading` and `audiotconv bench memory`: what surrounds the kernels."""
+"""`audiotconv bench folder`, `reading` and `memory`: the whole job, and what surrounds the kernels."""
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..audio import AudioReader
-from ..batch import extract_folder
+from ..batch import extract_folder, load
+from ..recipes import Recipe
+from .librosa_folder import librosa_on_folder
 
-__all__ = ["memory_of_long_file", "reading_share"]
+__all__ = ["LOG_MEL", "folder_run", "memory_of_long_file", "reading_share", "write_wav"]
 
 _RATE = 16_000
 
 
-def _write_wav(path: Path, samples: int, noise: bool = True) -> None:
-    """A mono 16-bit WAV file; without noise it is a hole of digital silence, whatever its length."""
+LOG_MEL = {
+    "name": "log-mel-80",
+    "version": 1,
+    "sample_rate": "16 kHz",
+    "stage": [
+        {"kind": "spectrum", "window": "hann", "length": 400, "n_fft": 512, "hop": 160},
+        {"kind": "mel", "bands": 80, "scale": "slaney", "norm": "slaney"},
+        {"kind": "log", "floor": 1e-10, "unit": "natural"},
+    ],
+}
+
+
+def write_wav(path: Path, samples: int, noise: bool = True) -> None:
+    """A mono 16-bit WAV file of noise and a tone; or, without noise, a hole of digital silence, whatever its length."""
     size = 2 * samples
     head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     head += (1).to_bytes(2, "little") + (1).to_bytes(2, "little") + _RATE.to_bytes(4, "little")
@@ -29,9 +47,52 @@ def _write_wav(path: Path, samples: int, noise: bool = True) -> None:
         file.write(head)
         if noise:
             rng = np.random.default_rng(samples)
-            file.write((rng.standard_normal(samples) * 3000).astype("<i2").tobytes())
+            tone = np.sin(2 * np.pi * 440 / _RATE * np.arange(samples))
+            file.write((rng.standard_normal(samples) * 3000 + tone * 3000).astype("<i2").tobytes())
         else:
             file.truncate(len(head) + size)
+
+
+def folder_run(files: int, seconds: float, threads: int, repeats: int) -> dict[str, Any]:
+    """Median times, in s, of log-mel features of a folder, read and written, by us and by librosa in as many processes.
+
+    `error` is the largest difference between the two; what belongs to librosa is None where it is not installed.
+    """
+    recipe = Recipe.from_dict(LOG_MEL)
+    works: dict[str, Callable[[Path, Path], Any]] = {
+        "ours": lambda folder, target: extract_folder(folder, target, recipe, workers=threads)
+    }
+    error = None
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        top = Path(name)
+        folder = top / "in"
+        folder.mkdir()
+        for number in range(files):
+            write_wav(folder / f"{number:04d}.wav", int(seconds * _RATE))
+        with contextlib.suppress(ImportError):
+            works["librosa"] = stack.enter_context(librosa_on_folder(threads, folder / "0000.wav"))
+        extract_folder(folder / "0000.wav", top / "warm", recipe, workers=threads)
+        if "librosa" in works:
+            (top / "one").mkdir()
+            write_wav(top / "one" / "one.wav", int(seconds * _RATE))
+            works["librosa"](top / "one", top / "npy")
+            error = float(np.abs(load(top / "warm")[0].values[0] - np.load(top / "npy" / "one.npy")).max())
+        times: dict[str, list[float]] = {who: [] for who in works}
+        for _ in range(repeats):
+            for who, work in works.items():
+                start = time.perf_counter()
+                work(folder, top / "out")
+                times[who].append(time.perf_counter() - start)
+                shutil.rmtree(top / "out")
+    ours = float(np.median(times["ours"]))
+    librosa = float(np.median(times["librosa"])) if "librosa" in times else None
+    return {
+        "audio": files * seconds,
+        "ours": ours,
+        "librosa": librosa,
+        "ratio": None if librosa is None else librosa / ours,
+        "error": error,
+    }
 
 
 def reading_share(files: int, seconds: float, recipe: str) -> dict[str, float]:
@@ -40,7 +101,7 @@ def reading_share(files: int, seconds: float, recipe: str) -> dict[str, float]:
         folder = Path(name) / "in"
         folder.mkdir()
         for number in range(files):
-            _write_wav(folder / f"{number:04d}.wav", int(seconds * _RATE))
+            write_wav(folder / f"{number:04d}.wav", int(seconds * _RATE))
         extract_folder(folder, Path(name) / "out", recipe, workers=1)  # warm: kernels compiled, files in memory
         start = time.perf_counter()
         for path in sorted(folder.iterdir()):
@@ -80,7 +141,7 @@ def memory_of_long_file(hours: float, recipe: str, form: str) -> dict[str, float
     """Peak resident memory (MB) and time (s) of the command line on one long recording."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "long.wav"
-        _write_wav(path, int(hours * 3600 * _RATE), noise=False)
+        write_wav(path, int(hours * 3600 * _RATE), noise=False)
         command = [sys.executable, "-c", _MEASURED, "extract", str(path), "-o", str(Path(name) / "out")]
         start = time.perf_counter()
         done = subprocess.run([*command, "--recipe", recipe, "--format", form], capture_output=True, text=True)

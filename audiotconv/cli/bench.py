@@ -14,7 +14,19 @@ from .shell import Format, Json, announced_compilation, bench_app, console_for
 if TYPE_CHECKING:
     from ..bench.timing import Case
 
-__all__ = ["accuracy", "conv", "filterbank", "memory", "plan", "pool", "reading", "spectral", "table"]
+__all__ = [
+    "accuracy",
+    "conv",
+    "filterbank",
+    "folder",
+    "memory",
+    "plan",
+    "pool",
+    "reading",
+    "spectral",
+    "start",
+    "table",
+]
 
 
 _Threads = Annotated[int, typer.Option(min=1, help="Threads of each contender.")]
@@ -226,3 +238,48 @@ def accuracy(
         console_for().print(table)
     if any(outcome.status == MISSED for outcome in outcomes):
         raise typer.Exit(1)
+
+
+@bench_app.command()
+def folder(
+    files: Annotated[int, typer.Option(min=1, help="How many recordings.")] = 360,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of each.")] = 10.0,
+    threads: Annotated[int, typer.Option(min=1, help="Our threads, and librosa's processes.")] = 2,
+    repeats: _Repeats = 3,
+    as_json: Json = False,
+) -> None:
+    """Log-mel of a folder of 16-bit WAV files, read and written, beside librosa in as many processes."""
+    from ..bench.folder import folder_run
+    from ..bench.timing import on_threads
+
+    with announced_compilation(console_for(stderr=True)), on_threads(threads):
+        run = folder_run(files, seconds, threads, repeats)
+    if as_json:
+        typer.echo(json.dumps(run, indent=1))
+        return
+    for who in ("ours", "librosa"):
+        taken = run[who]
+        typer.echo(
+            f"{who}: not installed"
+            if taken is None
+            else f"{who}: {taken:.2f} s, {run['audio'] / taken:,.0f} x real time"
+        )
+    if run["ratio"] is not None:
+        typer.echo(f"librosa / ours: {run['ratio']:.1f}; largest difference of the logarithms {run['error']:.1e}")
+
+
+@bench_app.command()
+def start(
+    recipe: Annotated[str, typer.Option()] = "kaldi-fbank-80",
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of the recording.")] = 10.0,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs with a warm cache.")] = 3,
+    as_json: Json = False,
+) -> None:
+    """`audiotconv extract` on one file in a new process: with a warm cache, and the first time ever."""
+    from ..bench.start import start_times
+
+    times = start_times(recipe, seconds, repeats)
+    if as_json:
+        typer.echo(json.dumps(times, indent=1))
+        return
+    typer.echo(f"{recipe}: {times['warm']:.2f} s with a warm cache, {times['first_ever']:.1f} s the first time ever")

@@ -1,0 +1,63 @@
+"""`audiotconv bench folder` and `audiotconv bench start`, on little."""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+import json
+
+import pytest
+from conftest import JIT, SMALL
+
+LIBROSA = importlib.util.find_spec("librosa") is not None
+
+pytestmark = pytest.mark.skipif(not JIT, reason="times compiled code")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    from audiotconv.cli import main
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["audiotconv", "bench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert not stopped.value.code
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.mark.skipif(not LIBROSA, reason="librosa is not installed")
+def test_a_folder_beside_librosa(run):
+    found = json.loads(run("folder", "--files", 3, "--seconds", 1, "--repeats", 1, "--threads", 1, "--json"))
+    assert found["audio"] == 3
+    assert found["ratio"] == pytest.approx(found["librosa"] / found["ours"])
+    assert found["error"] < 1e-4
+
+
+def test_a_folder_without_librosa(run, monkeypatch):
+    real = builtins.__import__
+
+    def none(name, *rest):
+        if name == "librosa":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", none)
+    text = run("folder", "--files", 2, "--seconds", 0.5, "--repeats", 1)
+    assert "x real time" in text
+    assert "librosa: not installed" in text
+
+
+def test_start(run):
+    options = ("--recipe", SMALL, "--seconds", 0.5, "--repeats", 1)
+    found = json.loads(run("start", *options, "--json"))
+    assert 0 < found["warm"] < found["first_ever"]
+
+
+def test_start_of_what_fails(run):
+    from audiotconv.bench.start import start_times
+
+    with pytest.raises(RuntimeError, match="exit code 2: audiotconv: there is no recipe"):
+        start_times("none", 0.5, 1)
