@@ -118,6 +118,18 @@ def test_a_frame_depends_on_its_window_alone(how, size, hop, start, seed):
     np.testing.assert_array_equal(atc.pool1d(x[:, first:], size, hop, how=how, **part), whole[..., start:])
 
 
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(("size", "hop"), [(197, 768), (99, 303), (50, 400), (7, 200)])
+def test_one_frame_has_the_bits_it_has_among_many(how, size, hop, rng):
+    """Also where windows are so far apart that one of them alone might be computed in another way."""
+    x = (rng.standard_normal((1, 3 * hop + size)) + 100).astype(np.float32)
+    options = options_for(how, x, rng)
+    whole = atc.pool1d(x, size, hop, how=how, **options)
+    part = {name: value[:, hop : hop + size] if name == "weights" else value for name, value in options.items()}
+    alone = atc.pool1d(x[:, hop : hop + size], size, hop, how=how, **part)
+    np.testing.assert_array_equal(alone, whole[..., 1:2])
+
+
 @pytest.mark.parametrize("how", ["max", "min", "median"])
 @pytest.mark.parametrize("hop", [1, 400])
 def test_not_a_number_wins_wherever_it_stands(how, hop):

@@ -152,13 +152,15 @@ def pool1d(
         total = geometry.count(time)
     pair = (2,) if how == "stats" else ()
     result = checked_out(out, (*leading, *pair, total), dtype, signal, scores)
+    # By the windows alone, so that one frame has the bits that it has among many.
+    shared = size and how in list(_HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats")
     if total == 1 and geometry is not None:
         hop = 1  # of no influence, and scratch need not be sized for it
     data = np.require(signal.reshape(rows, time), dtype, ["C", "W", "A"])
     both = [np.empty((rows, total), dtype) for _ in pair * 2] or [result.reshape(rows, total)]
     common = (size, hop, dilation, 0 if geometry is None else geometry.lead, padded, dtype.type(power), ddof)
     workers = threads_for(_OPERATIONS * data.size, threads)
-    if size and how in list(_HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats"):
+    if shared:
         sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
     else:
         asked = data if weights is None else _scores(scores, signal.shape, dtype).reshape(rows, time)
