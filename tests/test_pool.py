@@ -189,6 +189,12 @@ def test_shapes_hop_and_out(rng):
         ({"dilation": 0}, "dilation is 0"),
         ({"dilation": 10**30}, "at most"),
         ({"how": "sum"}, "max, min, mean"),
+        ({"dilation": 2**40, "size": 2**40, "padding": "same"}, "size is 1099511627776 and dilation 1099511627776"),
+        ({"size": 2**39, "hop": 1, "padding": "same", "how": "mean"}, "a window that memory cannot hold"),
+        ({"how": ["max"]}, r"how is \['max'\]"),
+        ({"padding": np.array([1, 1])}, "padding is array"),
+        ({"size": None, "padding": np.array([1, 1])}, "padding is array"),
+        ({"size": None, "padding": [0, 1]}, "hop, dilation and padding"),
         ({"padding": 3}, "padding alone"),
         ({"padding": 10**30}, "padding"),
         ({"padding": (1, 1), "dilation": 2, "size": 2, "x": [1.0]}, "frame 0 would see padding alone"),
@@ -213,6 +219,11 @@ def test_shapes_hop_and_out(rng):
 def test_one_clear_error(arguments, message):
     with pytest.raises(ParameterError, match=message):
         atc.pool1d(**{"x": [1.0, 2.0, 3.0], "size": 3, **arguments})
+
+
+def test_no_padding_may_be_said_in_any_way():
+    for padding in ("valid", "same", "causal", 0, (0, 0), [0, 0]):
+        assert atc.pool1d([1.0, 3.0], padding=padding).tolist() == [3.0]
 
 
 def test_huge_hops_cost_nothing():

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
-from ..geometry import Geometry
+from ..geometry import Geometry, padding_of
 from ..kernels import pool as sliding
 from ..kernels import pool_windows as single
-from .checks import checked_out, floating, integer_at_least, positive, threads_for
+from .checks import MOST, checked_out, floating, integer_at_least, positive, threads_for
 
 __all__ = ["pool1d"]
 
@@ -124,7 +124,7 @@ def pool1d(
     signal = np.asarray(x)
     if signal.ndim < 1:
         raise ParameterError("x is a single number; it must have a time axis")
-    if how not in _HOW:
+    if not isinstance(how, str) or how not in _HOW:
         raise ParameterError(f"how is {how!r}; it must be one of {', '.join(_HOW)}")
     if how == "attention" and weights is None:
         raise ParameterError('how is "attention" without weights; it needs a score for each time step')
@@ -160,11 +160,14 @@ def pool1d(
     both = [np.empty((rows, total), dtype) for _ in pair * 2] or [result.reshape(rows, total)]
     common = (size, hop, dilation, 0 if geometry is None else geometry.lead, padded, dtype.type(power), ddof)
     workers = threads_for(_OPERATIONS * data.size, threads)
-    if shared:
-        sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
-    else:
-        asked = data if weights is None else _scores(scores, signal.shape, dtype).reshape(rows, time)
-        single.pool_windows(data, asked, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
+    try:
+        if shared:
+            sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
+        else:
+            asked = data if weights is None else _scores(scores, signal.shape, dtype).reshape(rows, time)
+            single.pool_windows(data, asked, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
+    except MemoryError:
+        raise ParameterError(f"size is {size} and dilation {dilation}, a window that memory cannot hold") from None
     if pair:
         for n, part in enumerate(both):
             result.reshape(rows, 2, total)[:, n] = part
@@ -200,12 +203,16 @@ def _windows(
         size = integer_at_least("size", size, 1)
         hop = size if hop is None else integer_at_least("hop", hop, 1)
         geometry = Geometry.window(size, hop, integer_at_least("dilation", dilation, 1), padding)
+        if geometry.span > MOST:
+            raise ParameterError(
+                f"size is {size} and dilation {dilation}; a window spans {geometry.span} time steps, and most is {MOST}"
+            )
         if geometry.lead >= geometry.span or geometry.trail >= geometry.span:
             raise ParameterError(
                 f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone"
             )
         return size, hop, geometry
-    if hop is not None or dilation != 1 or padding not in ("valid", 0, (0, 0)):
+    if hop is not None or dilation != 1 or padding_of(padding, 1) != (0, 0):
         raise ParameterError("hop, dilation and padding belong to windows of a size, and size is not given")
     if frames is not None:
         integer_at_least("frames", frames, 1)
