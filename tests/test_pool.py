@@ -166,6 +166,21 @@ def test_attention_is_stable_for_large_scores():
     assert atc.pool1d([x, x], 4, how="attention", weights=np.zeros(4)).tolist() == [[2.5], [2.5]]
 
 
+def test_attention_keeps_the_scores_own_precision():
+    x = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
+    got = atc.pool1d(x, 2, how="attention", weights=np.array([1e300, -1e300, 1e9, 1e9 + 1]))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, [1.0, 3.0 + 1 / (1 + np.exp(-1.0))], rtol=2e-7)
+    got = atc.pool1d(np.array([1.0, 1e300]), how="attention", weights=[0.0, -300.0])
+    np.testing.assert_allclose(got, 1.0 + np.exp(-300.0) * 1e300, rtol=1e-13)
+
+
+def test_attention_without_a_finite_largest_score_is_not_a_number():
+    for scores in ([np.inf, 0.0], [np.inf, np.inf], [-np.inf, -np.inf], [np.nan, 0.0]):
+        for kind in (np.float32, np.float64):
+            assert np.isnan(atc.pool1d(np.ones(2, kind), how="attention", weights=np.array(scores, kind))).all()
+
+
 def test_shapes_hop_and_out(rng):
     x = rng.standard_normal((2, 3, 20)).astype(np.float32)
     out = np.empty((2, 3, 5), np.float32)
@@ -206,6 +221,11 @@ def test_shapes_hop_and_out(rng):
         ({"how": "attention", "weights": [1.0, 2.0]}, "weights"),
         ({"how": "lp", "p": 0}, "p is 0"),
         ({"how": "lp", "p": float("nan")}, "p is nan"),
+        ({"how": "lp", "p": 10**400}, "p is 10000"),
+        ({"how": "lp", "p": np.complex128(2)}, "p is np.complex128"),
+        ({"how": "lp", "p": 1e-320}, "p is 1e-320"),
+        ({"how": "lp", "p": 1e-60, "x": np.ones(3, np.float32)}, "p is 1e-60, which float32 cannot"),
+        ({"how": "lp", "p": 1e60, "x": np.ones(3, np.float32)}, r"p is 1e\+60, which float32 cannot"),
         ({"how": "stats", "ddof": 3}, "ddof is 3"),
         ({"frames": 2}, "only one of them"),
         ({"size": None, "frames": 0}, "frames is 0"),

@@ -68,7 +68,8 @@ def pool1d(
         - "ppv": the proportion of positive values
         - "stats": the mean and the standard deviation, on an axis of two before the frames
         - "median": the middle value, or the mean of the two middle ones
-        - "attention": the mean weighted with the softmax over the window of `weights`
+        - "attention": the mean weighted with the softmax over the window of `weights`; NaN where the largest of them
+          is not finite
     frames : int, optional
         Adaptive pooling, in place of `size`: time is divided into as many windows, as equal as can be; window i takes
         the values from floor(i * time / frames) to ceil((i + 1) * time / frames), as in torch.
@@ -132,7 +133,7 @@ def pool1d(
         raise ParameterError(f'weights are given for how={how!r}; only "attention" has them')
     scores = signal if weights is None else np.asarray(weights)
     dtype = floating("x", signal)
-    floating("weights", scores)
+    wide = np.promote_types(dtype, floating("weights", scores))
     *leading, time = signal.shape
     rows = math.prod(leading)
     counts = _lengths(lengths, signal.shape)
@@ -142,6 +143,8 @@ def pool1d(
     if how == "stats" and size and ddof >= size:
         raise ParameterError(f"ddof is {ddof}; it must be less than the window's size, {size}")
     power = positive("p", p)
+    if not float(np.finfo(dtype).tiny) <= power <= float(np.finfo(dtype).max):
+        raise ParameterError(f"p is {p}, which {dtype} cannot hold with its inverse")
     padded = bool(count_include_pad) and how not in _NEVER_PADDED
     if geometry is None:
         assert frames is not None or size == 0
@@ -164,7 +167,7 @@ def pool1d(
         if shared:
             sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
         else:
-            asked = data if weights is None else _scores(scores, signal.shape, dtype).reshape(rows, time)
+            asked = data if weights is None else _scores(scores, signal.shape, wide).reshape(rows, time)
             single.pool_windows(data, asked, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
     except MemoryError:
         raise ParameterError(f"size is {size} and dilation {dilation}, a window that memory cannot hold") from None
