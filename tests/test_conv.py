@@ -128,6 +128,17 @@ def test_transposed(groups, per_group, taps, stride, dilation, time, padding, wi
     np.testing.assert_allclose(by_blocks, np.maximum(want, 0), rtol=0, atol=1e-13)
 
 
+def test_outputs_between_the_taps_of_the_transposed_are_the_bias():
+    """No input reaches them, whatever it holds; and there may be many for each input."""
+    x = np.array([[np.nan, np.inf, 1.0]])
+    got = atc.conv_transpose1d(x, np.ones((1, 1, 1)), [-2.0], stride=3, padding=(1, 0), output_padding=2)
+    np.testing.assert_array_equal(got, [[-2.0, -2.0, np.inf, -2.0, -2.0, -1.0, -2.0, -2.0]])
+    got = atc.conv_transpose1d(x, np.ones((1, 2, 1)), [-2.0, 3.0], stride=2, dilation=2, activation="relu")
+    np.testing.assert_array_equal(got, [[np.nan, 0.0, np.inf, 0.0, 0.0], [np.nan, 3.0, np.inf, 3.0, 4.0]])
+    far = atc.conv_transpose1d(np.ones((1, 4)), np.ones((1, 1, 2)), stride=10**6, dilation=7)
+    assert np.flatnonzero(far[0]).tolist() == [n * 10**6 + k for n in range(4) for k in (0, 7)]
+
+
 @pytest.mark.parametrize("taps", [300, 1500] if JIT else [100])
 def test_long_filters_by_blocks(taps, rng):
     """Every output near the edges of blocks is there, once, and has the same bits wherever the signal ends."""

@@ -118,6 +118,18 @@ def test_a_frame_depends_on_its_window_alone(how, size, hop, start, seed):
     np.testing.assert_array_equal(atc.pool1d(x[:, first:], size, hop, how=how, **part), whole[..., start:])
 
 
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize(("size", "hop"), [(197, 768), (99, 303), (50, 400), (7, 200)])
+def test_one_frame_has_the_bits_it_has_among_many(how, size, hop, rng):
+    """Also where windows are so far apart that one of them alone might be computed in another way."""
+    x = (rng.standard_normal((1, 3 * hop + size)) + 100).astype(np.float32)
+    options = options_for(how, x, rng)
+    whole = atc.pool1d(x, size, hop, how=how, **options)
+    part = {name: value[:, hop : hop + size] if name == "weights" else value for name, value in options.items()}
+    alone = atc.pool1d(x[:, hop : hop + size], size, hop, how=how, **part)
+    np.testing.assert_array_equal(alone, whole[..., 1:2])
+
+
 @pytest.mark.parametrize("how", ["max", "min", "median"])
 @pytest.mark.parametrize("hop", [1, 400])
 def test_not_a_number_wins_wherever_it_stands(how, hop):
@@ -154,6 +166,21 @@ def test_attention_is_stable_for_large_scores():
     assert atc.pool1d([x, x], 4, how="attention", weights=np.zeros(4)).tolist() == [[2.5], [2.5]]
 
 
+def test_attention_keeps_the_scores_own_precision():
+    x = np.array([1.0, 2.0, 3.0, 4.0], np.float32)
+    got = atc.pool1d(x, 2, how="attention", weights=np.array([1e300, -1e300, 1e9, 1e9 + 1]))
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(got, [1.0, 3.0 + 1 / (1 + np.exp(-1.0))], rtol=2e-7)
+    got = atc.pool1d(np.array([1.0, 1e300]), how="attention", weights=[0.0, -300.0])
+    np.testing.assert_allclose(got, 1.0 + np.exp(-300.0) * 1e300, rtol=1e-13)
+
+
+def test_attention_without_a_finite_largest_score_is_not_a_number():
+    for scores in ([np.inf, 0.0], [np.inf, np.inf], [-np.inf, -np.inf], [np.nan, 0.0]):
+        for kind in (np.float32, np.float64):
+            assert np.isnan(atc.pool1d(np.ones(2, kind), how="attention", weights=np.array(scores, kind))).all()
+
+
 def test_shapes_hop_and_out(rng):
     x = rng.standard_normal((2, 3, 20)).astype(np.float32)
     out = np.empty((2, 3, 5), np.float32)
@@ -177,6 +204,12 @@ def test_shapes_hop_and_out(rng):
         ({"dilation": 0}, "dilation is 0"),
         ({"dilation": 10**30}, "at most"),
         ({"how": "sum"}, "max, min, mean"),
+        ({"dilation": 2**40, "size": 2**40, "padding": "same"}, "size is 1099511627776 and dilation 1099511627776"),
+        ({"size": 2**39, "hop": 1, "padding": "same", "how": "mean"}, "a window that memory cannot hold"),
+        ({"how": ["max"]}, r"how is \['max'\]"),
+        ({"padding": np.array([1, 1])}, "padding is array"),
+        ({"size": None, "padding": np.array([1, 1])}, "padding is array"),
+        ({"size": None, "padding": [0, 1]}, "hop, dilation and padding"),
         ({"padding": 3}, "padding alone"),
         ({"padding": 10**30}, "padding"),
         ({"padding": (1, 1), "dilation": 2, "size": 2, "x": [1.0]}, "frame 0 would see padding alone"),
@@ -188,6 +221,11 @@ def test_shapes_hop_and_out(rng):
         ({"how": "attention", "weights": [1.0, 2.0]}, "weights"),
         ({"how": "lp", "p": 0}, "p is 0"),
         ({"how": "lp", "p": float("nan")}, "p is nan"),
+        ({"how": "lp", "p": 10**400}, "p is 10000"),
+        ({"how": "lp", "p": np.complex128(2)}, "p is np.complex128"),
+        ({"how": "lp", "p": 1e-320}, "p is 1e-320"),
+        ({"how": "lp", "p": 1e-60, "x": np.ones(3, np.float32)}, "p is 1e-60, which float32 cannot"),
+        ({"how": "lp", "p": 1e60, "x": np.ones(3, np.float32)}, r"p is 1e\+60, which float32 cannot"),
         ({"how": "stats", "ddof": 3}, "ddof is 3"),
         ({"frames": 2}, "only one of them"),
         ({"size": None, "frames": 0}, "frames is 0"),
@@ -201,6 +239,11 @@ def test_shapes_hop_and_out(rng):
 def test_one_clear_error(arguments, message):
     with pytest.raises(ParameterError, match=message):
         atc.pool1d(**{"x": [1.0, 2.0, 3.0], "size": 3, **arguments})
+
+
+def test_no_padding_may_be_said_in_any_way():
+    for padding in ("valid", "same", "causal", 0, (0, 0), [0, 0]):
+        assert atc.pool1d([1.0, 3.0], padding=padding).tolist() == [3.0]
 
 
 def test_huge_hops_cost_nothing():

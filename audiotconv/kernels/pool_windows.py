@@ -13,7 +13,7 @@ from numba import njit, prange
 from .compile import kernel
 from .exp import exp
 from .pool import ENERGY, LP, MAX, MEAN, MIN, PPV, RMS, STATS, valid_taps
-from .simd import evens, lanes, load, maximum, odds, select, splat, store
+from .simd import evens, lanes, load, odds, select, splat, store
 
 __all__ = ["ATTENTION", "MEDIAN", "pool_windows"]
 
@@ -121,7 +121,7 @@ def pool_windows(x, scores, lengths, how, size, hop, dilation, left, padded, pow
     Parameters
     ----------
     x : (rows, inputs) float32 or float64
-    scores : as x for ATTENTION, else of any size; a value's weight is its score's softmax over the window
+    scores : for ATTENTION as x, or float64, else of any size; a value's weight is its score's softmax over the window
     lengths : (rows,) int64; how many inputs of each row count: what follows is padding
     how : a way of pooling
     size, hop, dilation, left : int; the window, the step between windows, the step within, the left padding;
@@ -165,17 +165,20 @@ def pool_windows(x, scores, lengths, how, size, hop, dilation, left, padded, pow
                     copied[0, i] = abs(v) ** power if how == LP else v
                 values, at = copied, 0
                 if how == ATTENTION:
-                    weights = np.empty((1, whole), x.dtype)
+                    given = np.empty((1, whole), scores.dtype)
                     for i in range(count):
-                        weights[0, i] = scores[row, start + i * dilation]
-                    weights[0, count:] = weights[0, 0]
+                        given[0, i] = scores[row, start + i * dilation]
+                    most = _extreme(given, 0, count, False)
+                    if not np.isfinite(most):
+                        out[row, frame] = number(np.nan)
+                        continue
+                    # Differences are taken in the scores' own type, which may be wider than x's.
+                    weights = np.zeros((1, whole), x.dtype)
+                    for i in range(count):
+                        weights[0, i] = given[0, i] - most
                     copied[0, count:] = number(0.0)
-                    most = _extreme(weights, 0, count, False)
-                    near = most - number(87.0)  # what is further away weighs nothing
                     for i in range(0, whole, width):
-                        v = load(weights, i)
-                        apart = maximum(v, splat(v, near)) - splat(v, most)
-                        weight = select(v < splat(v, near), splat(v, 0.0), exp(apart))
+                        weight = exp(load(weights, i))
                         store(weights, i, weight)
                         store(copied, i, load(copied, i) * weight)
             if how in (MAX, MIN):

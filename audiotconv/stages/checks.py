@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..kernels.compile import available_threads
 
-__all__ = ["checked_out", "floating", "integer_at_least", "positive", "threads_for"]
+__all__ = ["checked_out", "floating", "integer_at_least", "number", "positive", "threads_for"]
 
 MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
 _PARALLEL_FROM = 5e7  # operations below which waking threads costs more than it saves
@@ -38,9 +38,19 @@ def integer_at_least(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def number(value: Any) -> float:
+    """The value as a float; NaN unless it is a real number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # an int
+        return math.nan
+
+
 def positive(name: str, value: Any) -> float:
     """The value as a float; ParameterError unless it is a finite number above 0."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
+    if not 0 < number(value) < math.inf:
         raise ParameterError(f"{name} is {value!r}; it must be a number above 0")
     return float(value)
 

@@ -117,13 +117,20 @@ def conv_transpose1d(
     turned = taps.reshape(groups, channels // groups, each, span).swapaxes(1, 2).reshape(filters, -1, span)
     common = math.gcd(stride, dilation)
     step, apart = stride // common, dilation // common  # taps of a phase, and their distance in inputs
-    for phase in range(min(stride, frames)):
-        place = phase + left  # in the output before padding is left out
-        own = [k for k in range(min(step, span)) if (place - k * dilation) % stride == 0]
-        part = turned[:, :, own[0] :: step][:, :, ::-1] if own else np.zeros((*turned.shape[:2], 1))
-        newest = (place - own[0] * dilation) // stride if own else 0
+    shape: dict[str, Any] = {"groups": groups, "activation": activation, "method": method}
+    if min(step, span) < stride:  # no input reaches the other phases, so not even NaN does: they are the bias
+        part, value = np.zeros((*turned.shape[:2], 1)), np.empty((*target.shape[:2], 1), dtype)
+        way = plan(part.shape, **shape)
+        convolve(data[:, :, :0], part, offset, groups, 1, 1, 0, kind, slope, way, value, threads)
+        target[:] = value
+    for first in range(min(step, span)):  # the first tap of a phase
+        phase = (first * dilation - left) % stride
+        if phase >= frames:
+            continue
+        part = turned[:, :, first::step][:, :, ::-1]
+        newest = (phase + left - first * dilation) // stride
         many = part.shape[2]
-        way = plan(part.shape, dilation=apart, groups=groups, activation=activation, method=method)
+        way = plan(part.shape, dilation=apart, **shape)
         piece = target if stride == 1 else np.empty((*target.shape[:2], -(-(frames - phase) // stride)), dtype)
         before = (many - 1) * apart - newest
         convolve(data, part, offset, groups, 1, apart, before, kind, slope, way, piece, threads)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
-from ..geometry import Geometry
+from ..geometry import Geometry, padding_of
 from ..kernels import pool as sliding
 from ..kernels import pool_windows as single
-from .checks import checked_out, floating, integer_at_least, positive, threads_for
+from .checks import MOST, checked_out, floating, integer_at_least, positive, threads_for
 
 __all__ = ["pool1d"]
 
@@ -68,7 +68,8 @@ def pool1d(
         - "ppv": the proportion of positive values
         - "stats": the mean and the standard deviation, on an axis of two before the frames
         - "median": the middle value, or the mean of the two middle ones
-        - "attention": the mean weighted with the softmax over the window of `weights`
+        - "attention": the mean weighted with the softmax over the window of `weights`; NaN where the largest of them
+          is not finite
     frames : int, optional
         Adaptive pooling, in place of `size`: time is divided into as many windows, as equal as can be; window i takes
         the values from floor(i * time / frames) to ceil((i + 1) * time / frames), as in torch.
@@ -124,7 +125,7 @@ def pool1d(
     signal = np.asarray(x)
     if signal.ndim < 1:
         raise ParameterError("x is a single number; it must have a time axis")
-    if how not in _HOW:
+    if not isinstance(how, str) or how not in _HOW:
         raise ParameterError(f"how is {how!r}; it must be one of {', '.join(_HOW)}")
     if how == "attention" and weights is None:
         raise ParameterError('how is "attention" without weights; it needs a score for each time step')
@@ -132,7 +133,7 @@ def pool1d(
         raise ParameterError(f'weights are given for how={how!r}; only "attention" has them')
     scores = signal if weights is None else np.asarray(weights)
     dtype = floating("x", signal)
-    floating("weights", scores)
+    wide = np.promote_types(dtype, floating("weights", scores))
     *leading, time = signal.shape
     rows = math.prod(leading)
     counts = _lengths(lengths, signal.shape)
@@ -142,6 +143,8 @@ def pool1d(
     if how == "stats" and size and ddof >= size:
         raise ParameterError(f"ddof is {ddof}; it must be less than the window's size, {size}")
     power = positive("p", p)
+    if not float(np.finfo(dtype).tiny) <= power <= float(np.finfo(dtype).max):
+        raise ParameterError(f"p is {p}, which {dtype} cannot hold with its inverse")
     padded = bool(count_include_pad) and how not in _NEVER_PADDED
     if geometry is None:
         assert frames is not None or size == 0
@@ -152,17 +155,22 @@ def pool1d(
         total = geometry.count(time)
     pair = (2,) if how == "stats" else ()
     result = checked_out(out, (*leading, *pair, total), dtype, signal, scores)
+    # By the windows alone, so that one frame has the bits that it has among many.
+    shared = size and how in list(_HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats")
     if total == 1 and geometry is not None:
         hop = 1  # of no influence, and scratch need not be sized for it
     data = np.require(signal.reshape(rows, time), dtype, ["C", "W", "A"])
     both = [np.empty((rows, total), dtype) for _ in pair * 2] or [result.reshape(rows, total)]
     common = (size, hop, dilation, 0 if geometry is None else geometry.lead, padded, dtype.type(power), ddof)
     workers = threads_for(_OPERATIONS * data.size, threads)
-    if size and how in list(_HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats"):
-        sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
-    else:
-        asked = data if weights is None else _scores(scores, signal.shape, dtype).reshape(rows, time)
-        single.pool_windows(data, asked, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
+    try:
+        if shared:
+            sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
+        else:
+            asked = data if weights is None else _scores(scores, signal.shape, wide).reshape(rows, time)
+            single.pool_windows(data, asked, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
+    except MemoryError:
+        raise ParameterError(f"size is {size} and dilation {dilation}, a window that memory cannot hold") from None
     if pair:
         for n, part in enumerate(both):
             result.reshape(rows, 2, total)[:, n] = part
@@ -198,12 +206,16 @@ def _windows(
         size = integer_at_least("size", size, 1)
         hop = size if hop is None else integer_at_least("hop", hop, 1)
         geometry = Geometry.window(size, hop, integer_at_least("dilation", dilation, 1), padding)
+        if geometry.span > MOST:
+            raise ParameterError(
+                f"size is {size} and dilation {dilation}; a window spans {geometry.span} time steps, and most is {MOST}"
+            )
         if geometry.lead >= geometry.span or geometry.trail >= geometry.span:
             raise ParameterError(
                 f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone"
             )
         return size, hop, geometry
-    if hop is not None or dilation != 1 or padding not in ("valid", 0, (0, 0)):
+    if hop is not None or dilation != 1 or padding_of(padding, 1) != (0, 0):
         raise ParameterError("hop, dilation and padding belong to windows of a size, and size is not given")
     if frames is not None:
         integer_at_least("frames", frames, 1)
