@@ -215,6 +215,8 @@ def test_shapes_hop_and_out(rng):
         ({"padding": (1, 1), "dilation": 2, "size": 2, "x": [1.0]}, "frame 0 would see padding alone"),
         ({"x": 1.0}, "time axis"),
         ({"x": ["a"]}, "real numbers"),
+        ({"x": [[1.0], [1.0, 2.0]]}, "x is not an array of numbers"),
+        ({"lengths": [[1], [1, 2]]}, "lengths is not an array of numbers"),
         ({"threads": -1}, "threads is -1"),
         ({"how": "attention"}, "a score for each"),
         ({"weights": [1.0, 2.0, 3.0]}, 'only "attention"'),

@@ -6,15 +6,44 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
 from ..kernels.compile import available_threads
+from ..kernels.exp import GELU, LEAKY_RELU, NONE, RELU, SIGMOID, SILU, SQUARED_MODULUS, TANH
 
-__all__ = ["checked_out", "floating", "integer_at_least", "number", "positive", "threads_for"]
+__all__ = [
+    "activation_of",
+    "array_of",
+    "checked_out",
+    "floating",
+    "integer_at_least",
+    "number",
+    "positive",
+    "threads_for",
+]
 
 MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
 _PARALLEL_FROM = 5e7  # operations below which waking threads costs more than it saves
+
+
+_ACTIVATIONS = {
+    "relu": RELU,
+    "leaky_relu": LEAKY_RELU,
+    "gelu": GELU,
+    "silu": SILU,
+    "tanh": TANH,
+    "sigmoid": SIGMOID,
+    "squared_modulus": SQUARED_MODULUS,
+}
+
+
+def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
+    """The value as an array; ParameterError for lists whose parts differ in shape."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ParameterError(f"{name} is not an array of numbers; its parts differ in shape") from None
 
 
 def floating(name: str, *arrays: NDArray[Any]) -> np.dtype[Any]:
@@ -53,6 +82,20 @@ def positive(name: str, value: Any) -> float:
     if not 0 < number(value) < math.inf:
         raise ParameterError(f"{name} is {value!r}; it must be a number above 0")
     return float(value)
+
+
+def activation_of(activation: Any) -> tuple[int, float]:
+    """The kernels' number of an activation, and its slope."""
+    if activation is None:
+        return NONE, 0.0
+    name, slope = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, 0.01)
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
+        raise ParameterError(f"activation is {activation!r}; it must be None or one of {', '.join(_ACTIVATIONS)}")
+    if isinstance(activation, tuple) and name != "leaky_relu":
+        raise ParameterError(f"activation is {activation!r}; only leaky_relu has a parameter")
+    if not math.isfinite(number(slope)):
+        raise ParameterError(f"activation is {activation!r}; the slope must be a finite number")
+    return _ACTIVATIONS[name], float(slope)
 
 
 def checked_out(

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import padding_of
 from ..kernels.exp import SQUARED_MODULUS
-from .checks import MOST, checked_out, floating, integer_at_least
-from .conv import activation_of, bias_of, convolve
+from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least
+from .conv import bias_of, convolve
 from .plan import plan
 
 __all__ = ["conv_transpose1d"]
@@ -76,7 +76,8 @@ def conv_transpose1d(
     >>> conv_transpose1d([[1.0, 2.0]], [[[1.0, 10.0, 100.0]]], stride=2).tolist()
     [[1.0, 10.0, 102.0, 20.0, 200.0]]
     """
-    signal, taps = np.asarray(x), np.asarray(weight)
+    signal, taps = array_of("x", x), array_of("weight", weight)
+    floating("weight", taps)
     dtype = floating("x", signal, taps)
     stride = integer_at_least("stride", stride, 1)
     dilation = integer_at_least("dilation", dilation, 1)
