@@ -243,6 +243,14 @@ def test_one_clear_error(arguments, message):
         atc.pool1d(**{"x": [1.0, 2.0, 3.0], "size": 3, **arguments})
 
 
+@pytest.mark.parametrize("how", ["max", "mean", "stats", "median"])
+def test_lengths_of_nothing(how):
+    """No clip, or none that is long enough for a frame."""
+    pair = (2,) if how == "stats" else ()
+    assert atc.pool1d(np.zeros((2, 3)), 5, how=how, lengths=[3, 2]).shape == (2, *pair, 0)
+    assert atc.pool1d(np.zeros((0, 4, 9)), 5, how=how, lengths=np.zeros(0, int)).shape == (0, 4, *pair, 1)
+
+
 def test_no_padding_may_be_said_in_any_way():
     for padding in ("valid", "same", "causal", 0, (0, 0), [0, 0]):
         assert atc.pool1d([1.0, 3.0], padding=padding).tolist() == [3.0]

@@ -177,7 +177,7 @@ def pool1d(
     if geometry is not None and lengths is not None:
         own = np.array([geometry.count(int(count)) for count in counts])
         absent = (np.arange(total) >= own[:, None]).reshape(rows, 1, total)
-        np.copyto(result.reshape(rows, -1, total), 0, where=absent)
+        np.copyto(result.reshape(rows, len(both), total), 0, where=absent)
     return result
 
 
