@@ -251,6 +251,18 @@ def test_lengths_of_nothing(how):
     assert atc.pool1d(np.zeros((0, 4, 9)), 5, how=how, lengths=np.zeros(0, int)).shape == (0, 4, *pair, 1)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_medians_of_huge_values_are_among_them(dtype):
+    most = np.finfo(dtype).max
+    x = np.array([most, most, -most, -most, most, most], dtype)
+    np.testing.assert_array_equal(atc.pool1d(x, 1, how="median"), x)
+    np.testing.assert_array_equal(atc.pool1d(x, 2, how="median"), x[::2])
+    np.testing.assert_array_equal(atc.pool1d(x, 2, 1, how="median"), [most, 0, -most, 0, most])
+    least = np.finfo(dtype).smallest_subnormal
+    np.testing.assert_array_equal(atc.pool1d(np.array([least] * 3, dtype), 1, how="median"), [least] * 3)
+    np.testing.assert_array_equal(atc.pool1d(np.array([np.inf, np.inf, -np.inf], dtype), 3, how="median"), [np.inf])
+
+
 def test_no_padding_may_be_said_in_any_way():
     for padding in ("valid", "same", "causal", 0, (0, 0), [0, 0]):
         assert atc.pool1d([1.0, 3.0], padding=padding).tolist() == [3.0]
