@@ -267,6 +267,15 @@ def test_out_must_not_overlap_the_input():
         atc.pool1d(x, 3, 1, padding="same", out=x)
 
 
+def test_out_may_lie_between_the_rows_of_the_input(rng):
+    both = rng.standard_normal((4, 50))
+    want = atc.conv1d(both[::2].copy(), np.ones((1, 2, 3)), padding="same")
+    atc.conv1d(both[::2], np.ones((1, 2, 3)), padding="same", out=both[1:2])
+    np.testing.assert_array_equal(both[1:2], want)
+    with pytest.raises(ParameterError, match="overlaps"):
+        atc.conv1d(both[::2], np.ones((1, 2, 3)), padding="same", out=both[2:3])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -24,6 +24,7 @@ __all__ = [
 ]
 
 MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
+_MOST_WORK = 10_000  # steps to find out whether arrays overlap
 _PARALLEL_FROM = 5e7  # operations below which waking threads costs more than it saves
 
 
@@ -111,9 +112,17 @@ def checked_out(
         raise ParameterError(f"out is {getattr(out, 'dtype', type(out))} {np.shape(out)}; it must be {dtype} {shape}")
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         raise ParameterError("out must be C-contiguous, aligned and writable")
-    if any(np.may_share_memory(out, array) for array in inputs):
+    if any(_overlap(out, array) for array in inputs):
         raise ParameterError("out overlaps an input in memory; results would depend on what is written first")
     return out
+
+
+def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays have a byte in common; also if that would take long to find out."""
+    try:
+        return np.shares_memory(a, b, max_work=_MOST_WORK)
+    except np.exceptions.TooHardError:
+        return True
 
 
 def threads_for(operations: float, threads: int | None) -> int:
