@@ -286,6 +286,7 @@ def test_out_may_lie_between_the_rows_of_the_input(rng):
         ({"padding": "same"}, "padding is 'same'"),
         ({"padding": 9}, "1 or more"),
         ({"x": np.zeros((2, 0))}, "1 or more"),
+        ({"stride": 2**39, "x": np.zeros((2, 9))}, "4398046511107 outputs; most is"),
         ({"activation": "squared_modulus"}, "does not have"),
     ],
 )

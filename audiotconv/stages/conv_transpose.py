@@ -104,8 +104,13 @@ def conv_transpose1d(
     left, right = padding_of(padding, 1)
     time = signal.shape[-1]
     frames = (time - 1) * stride - left - right + dilation * (span - 1) + output_padding + 1
-    if time < 1 or frames < 1 or max(frames, left, right) > MOST:
+    if time < 1 or frames < 1:
         raise ParameterError(f"x has {time} time steps, of which {frames} outputs would be left; it must be 1 or more")
+    if max(frames, left, right) > MOST:
+        raise ParameterError(
+            f"x has {time} time steps, a stride of {stride} and a padding of {left} and {right}, which gives {frames} "
+            f"outputs; most is {MOST}"
+        )
     kind, slope = activation_of(activation)
     if kind == SQUARED_MODULUS:
         raise ParameterError("activation is 'squared_modulus', which a transposed convolution does not have")
