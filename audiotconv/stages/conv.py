@@ -65,7 +65,8 @@ def conv1d(
     method : "auto", "packed", "rows", "bank" or "overlap-save"
         The algorithm; `plan` says which is taken, and why. By the first three, an output depends on nothing but what
         its filter sees. By "overlap-save" (Fourier transforms of blocks, for long filters) its error relates to the
-        largest values in the block, and one that is not finite spoils its block.
+        largest values in the block, and one that is not finite, or so large that sums over a block overflow, spoils
+        the blocks around it.
     threads : int, optional
         At most this many; by default as many as pay. The result does not depend on it.
     out : array, optional

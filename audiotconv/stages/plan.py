@@ -86,7 +86,8 @@ def plan(
 ) -> Plan:
     """Which algorithm `conv1d` uses for filters of a shape, and why.
 
-    It never depends on the length of the signal, so a signal gives the same bits whole and in parts.
+    It never depends on the length of the signal, so by a direct method a signal gives the same bits whole and in parts.
+    (By overlap-save, parts differ in the last places: blocks are counted from where each begins.)
 
     Parameters
     ----------
