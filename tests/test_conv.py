@@ -216,6 +216,15 @@ def test_shapes_and_out(rng):
         ({"dilation": 10**30}, "at most"),
         ({"padding": 10**30}, "padding"),
         ({"padding": (0, 2**39)}, "memory cannot hold"),
+        ({"padding": (0, 2**40), "stride": 2**38, "pad_mode": "edge"}, "memory cannot hold"),
+        ({"padding": np.array([1, 1])}, "padding is array"),
+        ({"method": np.array(["packed", "rows"])}, "method is array"),
+        ({"weight": np.ones((2, 2, 3), complex)}, "weight is of type complex128"),
+        ({"x": [[1.0, 2.0], [1.0]]}, "x is not an array of numbers"),
+        ({"weight": [[1.0, 2.0], [1.0]]}, "weight is not an array of numbers"),
+        ({"bias": [[1.0, 2.0], [1.0]]}, "bias is not an array of numbers"),
+        ({"activation": ("leaky_relu", 10**400)}, "finite"),
+        ({"activation": ("leaky_relu", np.complex128(1))}, "finite"),
         ({"padding": (-1, 0)}, "padding is"),
         ({"pad_mode": "wrap"}, "pad_mode is 'wrap'"),
         ({"padding": 10, "pad_mode": "reflect"}, "needs more"),
@@ -246,6 +255,8 @@ def test_huge_strides_cost_nothing():
     weight = np.ones((1, 2, 3))
     assert atc.conv1d(x, weight, stride=10**12).tolist() == [[24.0]]
     assert atc.conv1d(x[:1], weight[:, :1], stride=10**5, padding=(0, 10**6)).shape == (1, 11)
+    assert atc.plan((64, 1, 400), stride=160).method == "bank"
+    assert atc.plan((64, 1, 400), stride=10**7).method == "packed"  # gigabytes of inputs, side by side
 
 
 def test_out_must_not_overlap_the_input():
@@ -254,6 +265,15 @@ def test_out_must_not_overlap_the_input():
         atc.conv1d(x, np.ones((2, 2, 3)), padding="same", out=x)
     with pytest.raises(ParameterError, match="overlaps"):
         atc.pool1d(x, 3, 1, padding="same", out=x)
+
+
+def test_out_may_lie_between_the_rows_of_the_input(rng):
+    both = rng.standard_normal((4, 50))
+    want = atc.conv1d(both[::2].copy(), np.ones((1, 2, 3)), padding="same")
+    atc.conv1d(both[::2], np.ones((1, 2, 3)), padding="same", out=both[1:2])
+    np.testing.assert_array_equal(both[1:2], want)
+    with pytest.raises(ParameterError, match="overlaps"):
+        atc.conv1d(both[::2], np.ones((1, 2, 3)), padding="same", out=both[2:3])
 
 
 @pytest.mark.parametrize(
@@ -266,6 +286,7 @@ def test_out_must_not_overlap_the_input():
         ({"padding": "same"}, "padding is 'same'"),
         ({"padding": 9}, "1 or more"),
         ({"x": np.zeros((2, 0))}, "1 or more"),
+        ({"stride": 2**39, "x": np.zeros((2, 9))}, "4398046511107 outputs; most is"),
         ({"activation": "squared_modulus"}, "does not have"),
     ],
 )
@@ -292,8 +313,15 @@ def test_plans_explain_themselves():
     forced = atc.plan((64, 64, 3), method="overlap-save")
     assert forced.size >= 256
     assert "asked for" in forced.explain()
-    for wrong in ({"weight": (1, 2)}, {"weight": (0, 1, 1)}, {"weight": (1, 1, 5), "method": "best"}):
-        with pytest.raises(ParameterError):
+    for wrong, message in (
+        ({"weight": (1, 2)}, "weight has the shape"),
+        ({"weight": (0, 1, 1)}, "length of weight is 0"),
+        ({"weight": (1, 1, 5), "method": "best"}, "method is 'best'"),
+        ({"weight": (64, 1, 5), "groups": 7}, "64 filters, which 7 groups cannot share"),
+        ({"weight": (64, 1, 5), "activation": "squared-modulus"}, "activation is 'squared-modulus'"),
+        ({"weight": (6, 1, 5), "groups": 2, "activation": "squared_modulus"}, "3 filters in a group"),
+    ):
+        with pytest.raises(ParameterError, match=message):
             atc.plan(**wrong)
     with pytest.raises(ParameterError, match="cannot do this"):
         atc.plan((64, 64, 2**30), method="overlap-save")

@@ -215,6 +215,8 @@ def test_shapes_hop_and_out(rng):
         ({"padding": (1, 1), "dilation": 2, "size": 2, "x": [1.0]}, "frame 0 would see padding alone"),
         ({"x": 1.0}, "time axis"),
         ({"x": ["a"]}, "real numbers"),
+        ({"x": [[1.0], [1.0, 2.0]]}, "x is not an array of numbers"),
+        ({"lengths": [[1], [1, 2]]}, "lengths is not an array of numbers"),
         ({"threads": -1}, "threads is -1"),
         ({"how": "attention"}, "a score for each"),
         ({"weights": [1.0, 2.0, 3.0]}, 'only "attention"'),
@@ -239,6 +241,26 @@ def test_shapes_hop_and_out(rng):
 def test_one_clear_error(arguments, message):
     with pytest.raises(ParameterError, match=message):
         atc.pool1d(**{"x": [1.0, 2.0, 3.0], "size": 3, **arguments})
+
+
+@pytest.mark.parametrize("how", ["max", "mean", "stats", "median"])
+def test_lengths_of_nothing(how):
+    """No clip, or none that is long enough for a frame."""
+    pair = (2,) if how == "stats" else ()
+    assert atc.pool1d(np.zeros((2, 3)), 5, how=how, lengths=[3, 2]).shape == (2, *pair, 0)
+    assert atc.pool1d(np.zeros((0, 4, 9)), 5, how=how, lengths=np.zeros(0, int)).shape == (0, 4, *pair, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_medians_of_huge_values_are_among_them(dtype):
+    most = np.finfo(dtype).max
+    x = np.array([most, most, -most, -most, most, most], dtype)
+    np.testing.assert_array_equal(atc.pool1d(x, 1, how="median"), x)
+    np.testing.assert_array_equal(atc.pool1d(x, 2, how="median"), x[::2])
+    np.testing.assert_array_equal(atc.pool1d(x, 2, 1, how="median"), [most, 0, -most, 0, most])
+    least = np.finfo(dtype).smallest_subnormal
+    np.testing.assert_array_equal(atc.pool1d(np.array([least] * 3, dtype), 1, how="median"), [least] * 3)
+    np.testing.assert_array_equal(atc.pool1d(np.array([np.inf, np.inf, -np.inf], dtype), 3, how="median"), [np.inf])
 
 
 def test_no_padding_may_be_said_in_any_way():

@@ -15,9 +15,9 @@ from .compile import kernel
 from .exp import SQUARED_MODULUS, activate
 from .simd import copy, fma, lanes, load, load_tile, outer, store, store_rows, transpose, zeros
 
-__all__ = ["COLS", "conv1d_bank"]
+__all__ = ["COLS", "STRETCH", "conv1d_bank"]
 
-_STRETCH = 48  # outputs: a multiple of every vector's lanes and of ROWS
+STRETCH = 48  # outputs: a multiple of every vector's lanes and of ROWS
 _INPUTS = 32768  # inputs of one task, where one stretch does not need more
 
 
@@ -40,7 +40,7 @@ def conv1d_bank(x, weight, bias, groups, stride, dilation, left, kind, slope, ou
     filters = out.shape[1] // groups * (2 if pairs else 1)
     outputs = out.shape[2]
     width = lanes(x)
-    run = max(1, min(8, _INPUTS // (_STRETCH * stride))) * _STRETCH  # outputs of one task
+    run = max(1, min(8, _INPUTS // (STRETCH * stride))) * STRETCH  # outputs of one task
     runs = (outputs + run - 1) // run if outputs else 0
     length = (run - 1) * stride + (taps - 1) * dilation + 1
     for task in prange(batch * groups * runs):

@@ -186,7 +186,10 @@ def pool_windows(x, scores, lengths, how, size, hop, dilation, left, padded, pow
                 continue
             if how == MEDIAN:
                 ordered = np.sort(values[0, :count])
-                middle = number(0.5) * (ordered[(count - 1) // 2] + ordered[count // 2])
+                below, middle = ordered[(count - 1) // 2], ordered[count // 2]
+                if below != middle:
+                    half = number(0.5)
+                    middle = half * (below + middle) if abs(below) < 1.0 else half * below + half * middle
                 out[row, frame] = ordered[count - 1] if ordered[count - 1] != ordered[count - 1] else middle
                 continue
             total = _sum(values, at, count, MEAN if how == STATS else how, number(0.0), tree)

@@ -6,15 +6,45 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
 from ..kernels.compile import available_threads
+from ..kernels.exp import GELU, LEAKY_RELU, NONE, RELU, SIGMOID, SILU, SQUARED_MODULUS, TANH
 
-__all__ = ["checked_out", "floating", "integer_at_least", "number", "positive", "threads_for"]
+__all__ = [
+    "activation_of",
+    "array_of",
+    "checked_out",
+    "floating",
+    "integer_at_least",
+    "number",
+    "positive",
+    "threads_for",
+]
 
 MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
+_MOST_WORK = 10_000  # steps to find out whether arrays overlap
 _PARALLEL_FROM = 5e7  # operations below which waking threads costs more than it saves
+
+
+_ACTIVATIONS = {
+    "relu": RELU,
+    "leaky_relu": LEAKY_RELU,
+    "gelu": GELU,
+    "silu": SILU,
+    "tanh": TANH,
+    "sigmoid": SIGMOID,
+    "squared_modulus": SQUARED_MODULUS,
+}
+
+
+def array_of(name: str, value: ArrayLike) -> NDArray[Any]:
+    """The value as an array; ParameterError for lists whose parts differ in shape."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ParameterError(f"{name} is not an array of numbers; its parts differ in shape") from None
 
 
 def floating(name: str, *arrays: NDArray[Any]) -> np.dtype[Any]:
@@ -55,6 +85,20 @@ def positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def activation_of(activation: Any) -> tuple[int, float]:
+    """The kernels' number of an activation, and its slope."""
+    if activation is None:
+        return NONE, 0.0
+    name, slope = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, 0.01)
+    if not isinstance(name, str) or name not in _ACTIVATIONS:
+        raise ParameterError(f"activation is {activation!r}; it must be None or one of {', '.join(_ACTIVATIONS)}")
+    if isinstance(activation, tuple) and name != "leaky_relu":
+        raise ParameterError(f"activation is {activation!r}; only leaky_relu has a parameter")
+    if not math.isfinite(number(slope)):
+        raise ParameterError(f"activation is {activation!r}; the slope must be a finite number")
+    return _ACTIVATIONS[name], float(slope)
+
+
 def checked_out(
     out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], *inputs: NDArray[Any]
 ) -> NDArray[Any]:
@@ -68,9 +112,17 @@ def checked_out(
         raise ParameterError(f"out is {getattr(out, 'dtype', type(out))} {np.shape(out)}; it must be {dtype} {shape}")
     if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
         raise ParameterError("out must be C-contiguous, aligned and writable")
-    if any(np.may_share_memory(out, array) for array in inputs):
+    if any(_overlap(out, array) for array in inputs):
         raise ParameterError("out overlaps an input in memory; results would depend on what is written first")
     return out
+
+
+def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    """Whether two arrays have a byte in common; also if that would take long to find out."""
+    try:
+        return np.shares_memory(a, b, max_work=_MOST_WORK)
+    except np.exceptions.TooHardError:
+        return True
 
 
 def threads_for(operations: float, threads: int | None) -> int:

@@ -11,24 +11,15 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import padding_of
 from ..kernels import conv, conv_bank, conv_rows, overlap_save
-from ..kernels.exp import GELU, LEAKY_RELU, NONE, RELU, SIGMOID, SILU, SQUARED_MODULUS, TANH
+from ..kernels.exp import SQUARED_MODULUS
 from ..kernels.fft import twiddles
 from ..kernels.simd import TILE_COLS, TILE_ROWS, VECTOR_BITS
 from .base import aligned_empty
-from .checks import MOST, checked_out, floating, integer_at_least, threads_for
+from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least, threads_for
 from .plan import Plan, plan
 
-__all__ = ["activation_of", "bias_of", "conv1d", "convolve"]
+__all__ = ["bias_of", "conv1d", "convolve"]
 
-_ACTIVATIONS = {
-    "relu": RELU,
-    "leaky_relu": LEAKY_RELU,
-    "gelu": GELU,
-    "silu": SILU,
-    "tanh": TANH,
-    "sigmoid": SIGMOID,
-    "squared_modulus": SQUARED_MODULUS,
-}
 _PAD_MODES = ("zero", "reflect", "edge")
 
 
@@ -74,7 +65,8 @@ def conv1d(
     method : "auto", "packed", "rows", "bank" or "overlap-save"
         The algorithm; `plan` says which is taken, and why. By the first three, an output depends on nothing but what
         its filter sees. By "overlap-save" (Fourier transforms of blocks, for long filters) its error relates to the
-        largest values in the block, and one that is not finite spoils its block.
+        largest values in the block, and one that is not finite, or so large that sums over a block overflow, spoils
+        the blocks around it.
     threads : int, optional
         At most this many; by default as many as pay. The result does not depend on it.
     out : array, optional
@@ -100,7 +92,8 @@ def conv1d(
     >>> conv1d([-1.0, 2.0, 4.0], [1.0], activation="relu").tolist()
     [0.0, 2.0, 4.0]
     """
-    signal, taps = np.asarray(x), np.asarray(weight)
+    signal, taps = array_of("x", x), array_of("weight", weight)
+    floating("weight", taps)
     dtype = floating("x", signal, taps)
     stride = integer_at_least("stride", stride, 1)
     dilation = integer_at_least("dilation", dilation, 1)
@@ -121,7 +114,7 @@ def conv1d(
             f"x has {signal.shape[-2]} channels and weight the shape {taps.shape}; with {groups} groups they must be "
             f"{groups} * {per_group} channels and a multiple of {groups} filters"
         )
-    if padding == "same" and stride != 1:
+    if isinstance(padding, str) and padding == "same" and stride != 1:
         raise ParameterError(f'padding is "same" and stride {stride}; "same" needs a stride of 1')
     kind, slope = activation_of(activation)
     reach = dilation * (span - 1) + 1
@@ -135,9 +128,6 @@ def conv1d(
             f"the filters span {reach}"
         )
     way = plan(taps.shape, stride=stride, dilation=dilation, groups=groups, activation=activation, method=method)
-    each = filters // groups
-    if kind == SQUARED_MODULUS and each % 2:
-        raise ParameterError(f"activation is 'squared_modulus' with {each} filters in a group; it needs pairs of them")
     offset = bias_of(bias, filters, dtype)
     rows = filters // 2 if kind == SQUARED_MODULUS else filters
     shape = (frames,) if flat else (*signal.shape[:-2], rows, frames)
@@ -196,25 +186,11 @@ def convolve(
         conv.conv1d(data, *weights, *layout, stride, left, kind, slope, target, threads=workers)
 
 
-def activation_of(activation: Any) -> tuple[int, float]:
-    """The kernels' number of an activation, and its slope."""
-    if activation is None:
-        return NONE, 0.0
-    name, slope = activation if isinstance(activation, tuple) and len(activation) == 2 else (activation, 0.01)
-    if not isinstance(name, str) or name not in _ACTIVATIONS:
-        raise ParameterError(f"activation is {activation!r}; it must be None or one of {', '.join(_ACTIVATIONS)}")
-    if isinstance(activation, tuple) and name != "leaky_relu":
-        raise ParameterError(f"activation is {activation!r}; only leaky_relu has a parameter")
-    if isinstance(slope, bool) or not isinstance(slope, int | float | np.number) or not math.isfinite(slope):
-        raise ParameterError(f"activation is {activation!r}; the slope must be a finite number")
-    return _ACTIVATIONS[name], float(slope)
-
-
 def bias_of(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The bias as an array of the result's type; zeros without one."""
     if bias is None:
         return np.zeros(filters, dtype)
-    given = np.asarray(bias)
+    given = array_of("bias", bias)
     floating("bias", given)
     if given.shape != (filters,):
         raise ParameterError(f"bias has the shape {given.shape}; it must be ({filters},)")
@@ -236,7 +212,11 @@ def _padded(signal: NDArray[Any], left: int, right: int, mode: str) -> tuple[NDA
     least = max(left, right) if mode == "reflect" else 0
     if time <= least:
         raise ParameterError(f"x has {time} time steps; a padding of {left} and {right} by {mode!r} needs more")
-    return np.pad(signal, [(0, 0)] * (signal.ndim - 1) + [(left, right)], mode="reflect" if least else "edge"), 0
+    sides = [(0, 0)] * (signal.ndim - 1) + [(left, right)]
+    try:
+        return np.pad(signal, sides, mode="reflect" if least else "edge"), 0
+    except MemoryError:
+        raise ParameterError(f"padding is {left} and {right} by {mode!r}, which memory cannot hold") from None
 
 
 def _layout(

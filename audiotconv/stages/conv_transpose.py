@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import padding_of
 from ..kernels.exp import SQUARED_MODULUS
-from .checks import MOST, checked_out, floating, integer_at_least
-from .conv import activation_of, bias_of, convolve
+from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least
+from .conv import bias_of, convolve
 from .plan import plan
 
 __all__ = ["conv_transpose1d"]
@@ -76,7 +76,8 @@ def conv_transpose1d(
     >>> conv_transpose1d([[1.0, 2.0]], [[[1.0, 10.0, 100.0]]], stride=2).tolist()
     [[1.0, 10.0, 102.0, 20.0, 200.0]]
     """
-    signal, taps = np.asarray(x), np.asarray(weight)
+    signal, taps = array_of("x", x), array_of("weight", weight)
+    floating("weight", taps)
     dtype = floating("x", signal, taps)
     stride = integer_at_least("stride", stride, 1)
     dilation = integer_at_least("dilation", dilation, 1)
@@ -103,8 +104,13 @@ def conv_transpose1d(
     left, right = padding_of(padding, 1)
     time = signal.shape[-1]
     frames = (time - 1) * stride - left - right + dilation * (span - 1) + output_padding + 1
-    if time < 1 or frames < 1 or max(frames, left, right) > MOST:
+    if time < 1 or frames < 1:
         raise ParameterError(f"x has {time} time steps, of which {frames} outputs would be left; it must be 1 or more")
+    if max(frames, left, right) > MOST:
+        raise ParameterError(
+            f"x has {time} time steps, a stride of {stride} and a padding of {left} and {right}, which gives {frames} "
+            f"outputs; most is {MOST}"
+        )
     kind, slope = activation_of(activation)
     if kind == SQUARED_MODULUS:
         raise ParameterError("activation is 'squared_modulus', which a transposed convolution does not have")

@@ -14,7 +14,7 @@ from ..kernels import overlap_save as kernels
 from ..kernels.fft import LEAST_SIZE, twiddles
 from .bank_energy import BankEnergy, used_taps
 from .base import aligned_empty
-from .checks import checked_out, floating, integer_at_least, threads_for
+from .checks import array_of, checked_out, floating, integer_at_least, threads_for
 from .plan import plan, transform_cost
 
 __all__ = ["filter_energy"]
@@ -80,13 +80,13 @@ def filter_energy(
     >>> filter_energy(np.ones(16000, np.float32), bank, window=401, hop=160, pool="gaussian").shape
     (40, 100)
     """
-    signal = np.asarray(x)
+    signal = array_of("x", x)
     floating("x", signal)
     if signal.ndim < 1:
         raise ParameterError("x is a single number; it must have a time axis")
     window, hop = integer_at_least("window", window, 1), integer_at_least("hop", hop, 1)
     stage = BankEnergy(bank, window=window, hop=hop)
-    if method not in _METHODS:
+    if not isinstance(method, str) or method not in _METHODS:
         raise ParameterError(f"method is {method!r}; it must be one of {', '.join(_METHODS)}")
     mean = isinstance(pool, str) and pool == "mean"
     if method == "direct" and not mean:
@@ -129,10 +129,13 @@ def _weights(pool: str | ArrayLike, window: int) -> NDArray[np.float32]:
         given = np.ones(window) if pool == "mean" else np.exp(-0.5 * (place / _SIGMA) ** 2)
         given /= given.sum()
     else:
-        given = np.asarray(pool)
+        given = array_of("pool", pool)
         floating("pool", given)
-        if given.shape != (window,) or not np.isfinite(given).all():
-            raise ParameterError(f"pool has the shape {given.shape}; it must be {window} finite weights")
+        if given.shape != (window,):
+            raise ParameterError(f"pool has the shape {given.shape}; it must be {window} weights")
+        lost = ~(np.abs(given) <= float(np.finfo(np.float32).max))
+        if lost.any():
+            raise ParameterError(f"pool holds {given[lost][0]}; its weights must be finite as float32")
     weights = aligned_empty((-(-window // kernels.POOL_SUMS) * kernels.POOL_SUMS,))
     weights[:] = 0
     weights[:window] = given

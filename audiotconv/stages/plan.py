@@ -6,12 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import ParameterError
+from ..kernels.conv_bank import STRETCH
+from ..kernels.exp import SQUARED_MODULUS
 from ..kernels.fft import LEAST_SIZE
-from .checks import integer_at_least
+from .checks import activation_of, array_of, integer_at_least
 
 __all__ = ["METHODS", "Candidate", "Plan", "plan", "transform_cost"]
 
@@ -85,7 +86,8 @@ def plan(
 ) -> Plan:
     """Which algorithm `conv1d` uses for filters of a shape, and why.
 
-    It never depends on the length of the signal, so a signal gives the same bits whole and in parts.
+    It never depends on the length of the signal, so by a direct method a signal gives the same bits whole and in parts.
+    (By overlap-save, parts differ in the last places: blocks are counted from where each begins.)
 
     Parameters
     ----------
@@ -112,7 +114,7 @@ def plan(
     >>> print(plan((1, 1, 401)).explain().splitlines()[0])
     overlap-save: its estimated cost is 6.3 times less than that of sums of products
     """
-    shape = weight if isinstance(weight, tuple) else np.shape(weight)
+    shape = weight if isinstance(weight, tuple) else array_of("weight", weight).shape
     if len(shape) == 1:
         shape = (1, 1, *shape)
     if len(shape) != 3:
@@ -121,20 +123,24 @@ def plan(
     stride = integer_at_least("stride", stride, 1)
     dilation = integer_at_least("dilation", dilation, 1)
     groups = integer_at_least("groups", groups, 1)
-    if method not in ("auto", *METHODS):
+    if filters % groups:
+        raise ParameterError(f"weight has {filters} filters, which {groups} groups cannot share")
+    pairs = activation_of(activation)[0] == SQUARED_MODULUS
+    each = filters // groups
+    if pairs and each % 2:
+        raise ParameterError(f"activation is {activation!r} with {each} filters in a group; it needs pairs of them")
+    if not isinstance(method, str) or method not in ("auto", *METHODS):
         raise ParameterError(f"method is {method!r}; it must be auto, {', '.join(METHODS)}")
-    reach = dilation * (taps - 1) + 1
-    each = filters // groups or 1
     reach = dilation * (taps - 1) + 1
     size, blocks = _transform(filters, channels, groups, reach, stride)
     products = 2.0 * channels * taps * groups
     phases = min(taps, stride // math.gcd(stride, dilation))
     moved = groups * channels * min(taps, phases * (1 + reach / stride / _TILE_TIMES))
     rows = bank = math.inf
-    if channels * reach < _MOST_SCRATCH:
+    if channels * (reach + STRETCH * stride) < _MOST_SCRATCH:
         bank = products * _whole(each, _BANK_TILE) / _BANK + _TRANSPOSE * filters
-        if stride <= _MOST_STRIDE and activation != "squared_modulus":
-            rows = products * each / _ROWS
+    if channels * reach < _MOST_SCRATCH and stride <= _MOST_STRIDE and not pairs:
+        rows = products * each / _ROWS
     packed = products * _whole(each, _PACKED_TILE) / _PACKED + moved * (_PACK if stride == 1 else _GATHER)
     candidates = (
         Candidate("packed", packed + _OUTPUT * filters, "inputs packed to tiles, many filters at once"),

@@ -12,7 +12,7 @@ from ..errors import ParameterError
 from ..geometry import Geometry, padding_of
 from ..kernels import pool as sliding
 from ..kernels import pool_windows as single
-from .checks import MOST, checked_out, floating, integer_at_least, positive, threads_for
+from .checks import MOST, array_of, checked_out, floating, integer_at_least, positive, threads_for
 
 __all__ = ["pool1d"]
 
@@ -122,7 +122,7 @@ def pool1d(
     >>> pool1d([[1.0, 3.0, 2.0], [7.0, 0.0, 0.0]], how="mean", lengths=[3, 1]).tolist()
     [[2.0], [7.0]]
     """
-    signal = np.asarray(x)
+    signal = array_of("x", x)
     if signal.ndim < 1:
         raise ParameterError("x is a single number; it must have a time axis")
     if not isinstance(how, str) or how not in _HOW:
@@ -131,7 +131,7 @@ def pool1d(
         raise ParameterError('how is "attention" without weights; it needs a score for each time step')
     if how != "attention" and weights is not None:
         raise ParameterError(f'weights are given for how={how!r}; only "attention" has them')
-    scores = signal if weights is None else np.asarray(weights)
+    scores = signal if weights is None else array_of("weights", weights)
     dtype = floating("x", signal)
     wide = np.promote_types(dtype, floating("weights", scores))
     *leading, time = signal.shape
@@ -177,7 +177,7 @@ def pool1d(
     if geometry is not None and lengths is not None:
         own = np.array([geometry.count(int(count)) for count in counts])
         absent = (np.arange(total) >= own[:, None]).reshape(rows, 1, total)
-        np.copyto(result.reshape(rows, -1, total), 0, where=absent)
+        np.copyto(result.reshape(rows, len(both), total), 0, where=absent)
     return result
 
 
@@ -229,7 +229,7 @@ def _lengths(lengths: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.in
     *leading, time = shape
     if lengths is None:
         return np.full(math.prod(leading), time, np.int64)
-    given = np.asarray(lengths)
+    given = array_of("lengths", lengths)
     if given.dtype.kind not in "iu" or given.shape != tuple(leading[: given.ndim]):
         raise ParameterError(
             f"lengths are {given.dtype} {given.shape}; they must be integers, one for each item along the first axes "
