@@ -201,7 +201,7 @@ def _down_from(decibels: NDArray[Any]) -> dict[str, Any]:
     """From the loudest value down."""
     most = float(decibels.max())
     least = max(most - DYNAMIC, float(decibels.min()))
-    return {"cmap": "magma", "vmin": least if least < most else most - 1.0, "vmax": most}
+    return {"cmap": "magma", "vmin": least, "vmax": most if least < most else least + 1.0}  # silence is dark
 
 
 def _within(values: NDArray[Any], beyond: float) -> dict[str, Any]:

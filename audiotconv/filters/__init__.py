@@ -9,11 +9,13 @@ from .mel import mel_bank
 from .scales import erb_bandwidth, erb_space, hz_to_mel, mel_space, mel_to_hz
 from .sinc import sinc_bank
 from .spectral import SpectralBank
+from .stored import StoredFilters, read_filters
 from .windows import window
 
 __all__ = [
     "FilterBank",
     "SpectralBank",
+    "StoredFilters",
     "cepstral_lifter",
     "chroma_bank",
     "cosine_matrix",
@@ -25,6 +27,7 @@ __all__ = [
     "mel_bank",
     "mel_space",
     "mel_to_hz",
+    "read_filters",
     "sinc_bank",
     "window",
 ]

@@ -8,17 +8,20 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import RecipeError
+from ..errors import ParameterError, RecipeError
+from ..filters import StoredFilters, read_filters
 
 __all__ = [
     "Choice",
     "Count",
+    "FilterFile",
     "Flag",
     "Length",
     "Number",
     "Numbers",
     "Parameter",
     "Quantity",
+    "Stored",
     "Words",
     "read_parameters",
     "samples",
@@ -204,6 +207,34 @@ class Numbers(Number):
         if not isinstance(value, list | tuple):
             return super(Numbers, self).read(where, value)
         return tuple(super(Numbers, self).read(f"{where}[{at}]", each) for at, each in enumerate(value))
+
+
+class Stored(str):
+    """Filters from a file as a recipe's value: the digest of their numbers, which is what its hash sees."""
+
+    filters: StoredFilters
+
+    def __new__(cls, filters: StoredFilters) -> Stored:
+        """Named by the digest."""
+        value = super().__new__(cls, filters.digest)
+        value.filters = filters
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class FilterFile(Parameter):
+    """The path of a file with filters, whose numbers are read at once: what happens to the file later is no matter."""
+
+    def read(self, where: str, value: Any) -> Stored:
+        """As what it holds."""
+        if isinstance(value, Stored):
+            return value
+        if not isinstance(value, str) or not value or "\0" in value:
+            raise RecipeError(f"{where} is {written(value)}; it must be the path of a .npz or .safetensors file")
+        try:
+            return Stored(read_filters(value))
+        except ParameterError as error:
+            raise RecipeError(f"{where}: {error}") from None
 
 
 def read_parameters(where: str, table: dict[str, Any], known: dict[str, Parameter]) -> dict[str, Any]:

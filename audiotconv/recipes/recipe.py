@@ -19,7 +19,7 @@ from ..audio import MAX_RATE, MIN_RATE, Intake, shown
 from ..errors import AudiotconvError, ParameterError, RecipeError
 from ..stages import Chain, Stage
 from .kinds import KINDS
-from .quantities import Count, Parameter, Quantity, read_parameters, written
+from .quantities import Count, Parameter, Quantity, Stored, read_parameters, written
 
 __all__ = ["Recipe", "get_recipe", "list_recipes"]
 
@@ -163,7 +163,7 @@ class Recipe:
         if not isinstance(path, str | os.PathLike):
             raise ParameterError(f"the recipe is {written(path)}; it must be the path of a TOML file")
         where = f"the recipe file {shown(path)}"
-        return _parsed(_text_of(path, where), where)
+        return _parsed(_text_of(path, where), where, os.path.dirname(os.fspath(path)))
 
     @staticmethod
     def from_dict(table: dict[str, Any]) -> Recipe:
@@ -246,17 +246,17 @@ def _text_of(path: str | os.PathLike[str], where: str) -> str:
         raise RecipeError(f"{where} is not UTF-8 text") from None
 
 
-def _parsed(text: str, where: str) -> Recipe:
+def _parsed(text: str, where: str, folder: str | bytes = "") -> Recipe:
     try:
         table = tomllib.loads(text)
     except RecursionError:
         raise RecipeError(f"{where} is not TOML that can be read: its brackets are nested too deeply") from None
     except ValueError as error:  # also an integer of thousands of digits
         raise RecipeError(f"{where} is not TOML: {error}") from None
-    return _from_table(table, where)
+    return _from_table(table, where, folder)
 
 
-def _from_table(table: dict[str, Any], where: str) -> Recipe:
+def _from_table(table: dict[str, Any], where: str, folder: str | bytes = "") -> Recipe:
     for key in table:
         if key not in _HEAD_KEYS:
             raise RecipeError(f"{where} has the unknown key {written(key)}; the keys are {', '.join(_HEAD_KEYS)}")
@@ -293,7 +293,10 @@ def _from_table(table: dict[str, Any], where: str) -> Recipe:
             raise RecipeError(f"{where}, stage {number}: {kind} {need}")
         known: dict[str, Parameter] = KINDS[kind].parameters
         at = f"{where}, stage {number} ({kind}):"
-        values = read_parameters(at, {key: value for key, value in entry.items() if key != "kind"}, known)
+        given = {key: value for key, value in entry.items() if key != "kind"}
+        if isinstance(given.get("file"), str) and not isinstance(given["file"], Stored):
+            given["file"] = os.path.join(os.fsdecode(folder), given["file"])
+        values = read_parameters(at, given, known)
         try:
             KINDS[kind].check(values)
         except RecipeError as error:

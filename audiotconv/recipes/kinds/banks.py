@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import RecipeError
 from ...filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
 from ...stages import BankEnergy, Stage
-from ..quantities import Choice, Count, Quantity
+from ..quantities import Choice, Count, FilterFile, Quantity
 from .kind import StageKind
 
 __all__ = ["BANKS"]
@@ -29,23 +29,38 @@ _MOST_SUMS = 10_000_000
 
 
 def _check_bank_energy(values: dict[str, Any]) -> None:
+    stored = values["filters"] == "file"
+    for key in ("file",) if stored else ("bands", "fmin", "fmax"):
+        if key not in values:
+            raise RecipeError(f"lacks the key {key!r}: {BANKS['bank-energy'].parameters[key].meaning}")
+    for key in ("bands", "fmin", "fmax", "length") if stored else ("file",):
+        if key in values:
+            raise RecipeError(
+                f"{key} is given, and filters is {values['filters']!r}, whose file says it all"
+                if stored
+                else f'file is for filters = "file", and filters is {values["filters"]!r}'
+            )
     if "length" in values and values["filters"] != "sinc":
         raise RecipeError(f"length is for sinc filters; {values['filters']} filters are as long as their bands need")
-    if values["fmin"] >= values["fmax"]:
+    if not stored and values["fmin"] >= values["fmax"]:
         raise RecipeError(f"fmin is {values['fmin']:g} Hz and fmax {values['fmax']:g} Hz; fmin must be the lower one")
     if values["window"] < values["hop"]:
         raise RecipeError(
             f"the window is {values['window'] * 1e3:g} ms and the hop {values['hop'] * 1e3:g} ms; "
             "windows must not leave gaps"
         )
-    if values["window"] / values["hop"] * values["bands"] > _MOST_SUMS:
+    bands = values["file"].filters.bands if stored else values["bands"]
+    if values["window"] / values["hop"] * bands > _MOST_SUMS:
         raise RecipeError(
             f"the window is {values['window'] * 1e3:g} ms, the hop {values['hop'] * 1e3:g} ms and bands "
-            f"{values['bands']}; window / hop * bands must be at most {_MOST_SUMS:,}"
+            f"{bands}; window / hop * bands must be at most {_MOST_SUMS:,}"
         )
 
 
 def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
+    if values["filters"] == "file":
+        stored: FilterBank = values["file"].filters.bank(sample_rate)
+        return stored
     fmin, fmax = values["fmin"], min(values["fmax"], _HIGHEST * sample_rate)
     if fmin >= fmax:
         raise RecipeError(
@@ -86,10 +101,13 @@ def _largest_divisor(number: int, most: int) -> int:
 BANKS = {
     "bank-energy": StageKind(
         {
-            "filters": Choice("the design of the filters", words=tuple(_DESIGNS)),
-            "bands": Count("how many filters", least=1, most=10_000),
-            "fmin": Quantity("the lowest frequency", kind="frequency"),
-            "fmax": Quantity("the highest frequency, or 0.45 times the sample rate if that is lower", kind="frequency"),
+            "filters": Choice("the design of the filters", words=(*_DESIGNS, "file")),
+            "bands": Count("how many filters", optional=True, least=1, most=10_000),
+            "file": FilterFile("a .npz or .safetensors file with filters, beside the recipe", optional=True),
+            "fmin": Quantity("the lowest frequency", optional=True, kind="frequency"),
+            "fmax": Quantity(
+                "the highest frequency, or 0.45 times the sample rate if that is lower", optional=True, kind="frequency"
+            ),
             "length": Quantity(
                 "the length of sinc filters; by default what the narrowest needs", optional=True, kind="time"
             ),
