@@ -55,11 +55,12 @@ def recordings():
         yield path, np.ascontiguousarray(samples[:length, :1].T), rate
 
 
-@pytest.mark.parametrize("name", ["gammatone-64", "gabor-40"])
+@pytest.mark.parametrize("name", ["gammatone-64", "gabor-40", "sincnet-80"])
 def test_recipes_agree_with_float64(name):
     """1e-5 relative before the logarithm and 1e-4 after it; see the comment on what "relative" can mean."""
     worst = 0.0
-    for path, x, rate in recordings():
+    # SincNet's filters at every sample take the reference ten times as long.
+    for path, x, rate in list(recordings())[:: 12 if name == "sincnet-80" else 1]:
         chain = atc.get_recipe(name).build(rate)
         stage = chain.stages[0]
         # The reference is slow: every tenth frame's neighbourhood of a long file would do, and short files are short.
@@ -70,7 +71,7 @@ def test_recipes_agree_with_float64(name):
         # has cancelled it. So each energy is held to 1e-5 of itself, down to 50 dB below the frame's strongest band.
         significant = want > 1e-5 * want.max(axis=1, keepdims=True)
         np.testing.assert_array_less(np.abs(got - want)[significant], 1e-5 * want[significant] + 1e-30, str(path))
-        log = atc.extract(x, name, sample_rate=rate).values
+        log = chain.run(x)
         worst = max(worst, float(np.abs(log - reference.log(want, 1e-10)).max()))
     assert worst < 1e-4
 
