@@ -9,7 +9,8 @@ length and begin at even places (25 ms every 10 ms: 400 and 160 at 16 kHz, four 
 only, and all levels together cost little more than the first.
 
 Means and deviations are merged up the same tree, pair by pair, from (mean, sum of squared deviations): the method of
-Chan, Golub and LeVeque (1979), which is right however far the values lie from zero.
+Chan, Golub and LeVeque (1979), whose error grows with mean / deviation, not with its square as that of sums of
+squares does.
 
 Windows that are far apart are cheaper one at a time: see pool_windows.
 """
