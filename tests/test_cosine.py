@@ -81,7 +81,10 @@ def test_lifters(count, lifter):
         (lambda: cosine_matrix(1, 2.0), "bands is 2.0; it must be an integer"),
         (lambda: cosine_matrix(10**6, 10**6), "count is 1000000 and bands 1000000, which makes 1,000,000,000,000 wei"),
         (lambda: cosine_matrix(13, 23, norm="l2"), 'norm is \'l2\'; it must be "ortho", "htk" or None'),
-        (lambda: cosine_matrix(13, 23, lifter=-1), "lifter is -1; it must be a number above 0, or 0 for none"),
+        (
+            lambda: cosine_matrix(13, 23, lifter=-1),
+            "lifter is -1; it must be a number of at least 0.001, or 0 for none",
+        ),
         (lambda: cosine_matrix(13, 23, lifter=1e-320), "lifter is 1e-320"),
         (lambda: cosine_matrix(13, 23, lifter=float("nan")), "lifter is nan"),
         (lambda: cosine_matrix(13, 23, lifter_kind="htk"), 'lifter is \'htk\'; it must be "kaldi" or "librosa"'),

@@ -110,8 +110,8 @@ def cepstral_lifter(count: int, lifter: float, kind: str = "kaldi") -> NDArray[n
     """
     if integer("count", count) < 1:
         raise ParameterError(f"count is {count}; it must be at least 1")
-    if not 0.0 <= lifter < math.inf:
-        raise ParameterError(f"lifter is {lifter}; it must be a number above 0, or 0 for none")
+    if lifter != 0 and not 1e-3 <= lifter < math.inf:
+        raise ParameterError(f"lifter is {lifter}; it must be a number of at least 0.001, or 0 for none")
     if kind not in ("kaldi", "librosa"):
         raise ParameterError(f'the kind of lifter is {kind!r}; it must be "kaldi" or "librosa"')
     if lifter == 0:

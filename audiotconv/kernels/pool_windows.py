@@ -172,10 +172,12 @@ def pool_windows(x, scores, lengths, how, size, hop, dilation, left, padded, pow
                     if not np.isfinite(most):
                         out[row, frame] = number(np.nan)
                         continue
-                    # Differences are taken in the scores' own type, which may be wider than x's.
+                    # Differences are taken in the scores' own type, which may be wider than x's; where the exponential
+                    # has long been zero, they might overflow.
                     weights = np.zeros((1, whole), x.dtype)
+                    least = most - scores.dtype.type(2000.0)
                     for i in range(count):
-                        weights[0, i] = given[0, i] - most
+                        weights[0, i] = given[0, i] - most if given[0, i] >= least else scores.dtype.type(-2000.0)
                     copied[0, count:] = number(0.0)
                     for i in range(0, whole, width):
                         weight = exp(load(weights, i))
