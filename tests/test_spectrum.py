@@ -9,6 +9,7 @@ from conftest import JIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import audiotconv as atc
 from audiotconv.errors import ParameterError
 from audiotconv.kernels import fft_lanes
 from audiotconv.kernels.simd import VECTOR_BITS
@@ -185,3 +186,32 @@ def test_bands_against_reference(bands, rows, time, aside, seed):
     got = Chain([Bands(weights, tuple(map(str, range(bands))), names)]).run(x, 1)
     np.testing.assert_array_equal(got[:, :aside], x[:, :aside])
     np.testing.assert_allclose(got[:, aside:], np.float32(weights) @ x[:, aside:].astype(np.float64), atol=2e-5)
+
+
+@pytest.mark.parametrize("centre", [True, False])
+def test_stft(centre, rng):
+    x = rng.standard_normal((2, 3, 90))
+    got = atc.stft(x, 16, 5, win_length=12, centre=centre, pad="reflect")
+    want = atc.stft(x[1, 2], 16, 5, window=np.hanning(13)[:-1], centre=centre, pad="reflect")
+    assert got.dtype == np.complex64
+    np.testing.assert_array_equal(got[1, 2], want)
+    options = {"n_fft": 16, "framing": "centre" if centre else "valid", "pad": "reflect", "values": "complex"}
+    rows = reference.spectrum(x[1, 2:].astype(np.float32), np.hanning(13)[:-1], 5, **options)[0]
+    np.testing.assert_allclose(want, rows[::2] + 1j * rows[1::2], atol=1e-5)
+    assert atc.stft(np.zeros(100, np.int16), 16).shape == (9, 26)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: atc.stft(1.0), "single number"),
+        (lambda: atc.stft([1j]), "complex128; it must be real"),
+        (lambda: atc.stft([1.0], pad="wrap"), "pad is 'wrap'"),
+        (lambda: atc.stft([1.0], 16, window=np.ones(8), win_length=9), "and win_length is 9"),
+        (lambda: atc.stft([1.0], 16, win_length=0), "win_length is 0"),
+        (lambda: atc.stft([1.0], 16, 0), "hop is 0"),
+    ],
+)
+def test_stft_says_what_is_wrong(call, message):
+    with pytest.raises(ParameterError, match=message):
+        call()
