@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 MOST = 1 << 40  # of any size, step or padding: products of two stay within 64 bits with room for an index
-_MOST_WORK = 10_000  # steps to find out whether arrays overlap
+_MOST_WORK: Any = 10_000  # steps to find out whether arrays overlap (NumPy's types know only 0 and -1)
 _PARALLEL_FROM = 5e7  # operations below which waking threads costs more than it saves
 
 

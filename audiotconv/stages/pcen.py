@@ -112,7 +112,8 @@ class Pcen(Stage):
         self._table[1] = self._table[3] = self._table[5] = 1
         part = np.minimum(smoothing, 1.0 - smoothing)
         scale = 1.0 / bias if self._kind == kernels.POWER else bias
-        columns = (part, eps, gain, scale, power, 10.0**biased, 10.0**most, 10.0**most_v, part < smoothing)
+        scales = (part, eps, gain, scale, power)
+        columns: tuple[NDArray[Any], ...] = (*scales, 10.0**biased, 10.0**most, 10.0**most_v, part < smoothing)
         for row, values in zip(self._table, columns, strict=True):
             row[:number] = values
 
