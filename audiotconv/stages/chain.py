@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..geometry import Geometry
 from .base import Stage
+from .buffer import SequentialBuffer
 from .checks import threads_for
 
 __all__ = ["Chain", "Flow"]
@@ -72,6 +73,11 @@ class Flow:
         self._steps = [_Step(stage, channels) for stage in chain.stages]
         self._nothing = np.empty((channels, len(chain.features), 0), np.float32)
 
+    @property
+    def given(self) -> int:
+        """How many frames there have been."""
+        return self._steps[-1].done
+
     def push(self, x: NDArray[Any], last: bool = False) -> NDArray[np.float32]:
         """The frames that x, the next samples, completes; with `last`, all that remain.
 
@@ -96,48 +102,82 @@ class Flow:
                 yield from self._through(following, step.give(min(part, frames - start), threads), end, threads)
             if last and not frames:
                 yield from self._through(following, step.nothing, True, threads)
-        step.forget(last)
+        step.seen = _NOTHING
+
+    def state(self) -> list[dict[str, Any]]:
+        """What each stage holds and remembers, as arrays and integers; `restore` of an equal chain's flow takes it."""
+        return [step.state() for step in self._steps]
+
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Go on where another flow was."""
+        for step, its in zip(self._steps, state, strict=True):
+            step.restore(its)
+
+
+_NOTHING = np.empty(0, np.float32)
 
 
 class _Step:
     """A stage, the inputs that it still needs, and how far it is."""
 
     def __init__(self, stage: Stage, channels: int) -> None:
+        geometry = stage.geometry
         self.stage = stage
         self.memory = stage.begin(channels)
         self.nothing = np.empty((channels, len(stage.features), 0), np.float32)
-        self.held: list[NDArray[Any]] = []
-        self.first = self.end = self.done = 0  # the numbers of the first input held, of the next, of the next frame
+        self.done = 0  # the number of the next frame
+        # What a frame sees that is not settled yet, as the input may go on; and what padding is made of.
+        unsettled = geometry.span + max(geometry.wait, -geometry.trail) - 1
+        self.size = max(stage.border, geometry.least - 1, unsettled)
+        self.buffer: SequentialBuffer | None = None  # made with the first input, whose type it takes
+        self.parts: list[NDArray[Any]] = []  # of a whole signal, where a stage needs it
+        self.seen: NDArray[Any] = _NOTHING  # the inputs that can be seen now, the last of which is number end - 1
+        self.end = 0
 
     def take(self, x: NDArray[Any], last: bool) -> int:
-        """Hold x, and say how many frames can be computed."""
-        self.held.append(x)
-        self.end += x.shape[-1]
+        """See x and what is held before it, and say how many frames can be computed."""
         stage = self.stage
+        if stage.whole:
+            self.end += x.shape[-1]
+            self.parts.append(x if last else x.copy())
+            if not last:
+                return 0
+            self.seen = x if len(self.parts) == 1 else np.concatenate(self.parts, axis=-1)
+            self.parts.clear()
+        elif self.size == 0 or (last and self.end == 0):
+            self.end += x.shape[-1]
+            self.seen = x
+        else:
+            if self.buffer is None:
+                self.buffer = SequentialBuffer(x.shape[:-1], self.size, x.dtype)
+            self.end += x.shape[-1]
+            self.seen = self.buffer.push(x)
         if last:
             return stage.geometry.count(self.end) - self.done
-        if stage.whole or (self.end < stage.border and stage.geometry.lead > 0):
+        if self.end < stage.border and stage.geometry.lead > 0:
             return 0
         return max(0, stage.geometry.ready(self.end) - self.done)
 
     def give(self, frames: int, threads: int) -> NDArray[np.float32]:
         """The next `frames` frames."""
-        if len(self.held) > 1:
-            self.held = [np.concatenate(self.held, axis=-1)]
         geometry = self.stage.geometry
-        origin = self.done * geometry.hop - geometry.lead - self.first
-        out = self.stage.run(self.held[0], origin, frames, threads, self.done, self.memory)
+        first = self.end - self.seen.shape[-1]
+        origin = self.done * geometry.hop - geometry.lead - first
+        out = self.stage.run(self.seen, origin, frames, threads, self.done, self.memory)
         self.done += frames
         return out
 
-    def forget(self, last: bool) -> None:
-        """Drop what no later frame sees. What stays is copied: the caller may change its array, or let it go."""
-        if last:
-            self.held.clear()
-            return
-        low, _ = self.stage.geometry.inputs(self.done, self.done + 1)
-        keep = min(low, self.end - self.stage.border)
-        if len(self.held) == 1 and keep > self.first:
-            self.held[0] = self.held[0][..., keep - self.first :]
-            self.first = keep
-        self.held[-1] = self.held[-1].copy()
+    def state(self) -> dict[str, Any]:
+        """As `Flow.state` gives it."""
+        held = None if self.buffer is None else self.buffer.held.copy()
+        memory = None if self.memory is None else self.memory.copy()
+        return {"end": self.end, "done": self.done, "held": held, "memory": memory}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where another step was."""
+        self.end, self.done, self.memory = state["end"], state["done"], state["memory"]
+        held = state["held"]
+        self.buffer = None
+        if held is not None:
+            self.buffer = SequentialBuffer(held.shape[:-1], self.size, held.dtype)
+            self.buffer.restore(held, self.end)

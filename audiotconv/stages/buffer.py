@@ -1,0 +1,132 @@
+"""A rolling first-in-first-out buffer of samples or frames."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..errors import ParameterError
+from .checks import integer_at_least
+
+__all__ = ["SequentialBuffer"]
+
+_LEAST_ROOM = 1024
+
+
+class SequentialBuffer:
+    """Holds the last `size` samples or frames of a signal that arrives in chunks, side by side in memory.
+
+    What a filter with a span of ``size + 1`` needs to go on is exactly this: `push` gives the values held and the new
+    ones behind them as one array, in which every new output's inputs lie next to each other. Nothing is copied for
+    that: values are written once, behind the last ones, and when the end of the storage is reached, once in at least
+    `size` values, those that are still held move to its front. A chunk longer than the storage is joined in an array
+    of its own. So the storage never grows.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+        What comes before time: the number of channels, or (channels, features).
+    size : int
+        How many values of each to hold; 0 holds none.
+    dtype : dtype
+        float32 by default.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    size : int
+    dtype : numpy.dtype
+    total : int
+        How many values have come so far: the next one's number.
+
+    Raises
+    ------
+    ParameterError
+        If a size is negative or not an integer, or the storage cannot be held.
+
+    Examples
+    --------
+    >>> buffer = SequentialBuffer(1, 2)
+    >>> buffer.push(np.array([[1, 2, 3]], np.float32)).tolist()
+    [[1.0, 2.0, 3.0]]
+    >>> buffer.push(np.array([[4]], np.float32)).tolist()
+    [[2.0, 3.0, 4.0]]
+    >>> buffer.held.tolist(), buffer.total
+    ([[3.0, 4.0]], 4)
+    """
+
+    def __init__(self, shape: int | tuple[int, ...], size: int, dtype: DTypeLike = np.float32) -> None:
+        sizes = shape if isinstance(shape, tuple) else (shape,)
+        self.shape = tuple(integer_at_least("shape", each, 0) for each in sizes)
+        self.size = integer_at_least("size", size, 0)
+        self.dtype = np.dtype(dtype)
+        self._room = max(_LEAST_ROOM, self.size)
+        try:
+            self._store = np.empty((*self.shape, self.size + self._room), self.dtype)
+        except (MemoryError, ValueError):
+            raise ParameterError(
+                f"a buffer of {self.dtype} {(*self.shape, self.size)} is more than memory can hold"
+            ) from None
+        self.total = 0
+        self._begin = self._end = 0
+
+    def push(self, x: NDArray[Any]) -> NDArray[Any]:
+        """What is held and x, the next values, behind it; from then on, the last `size` of these are held.
+
+        Shape: (..., time) -> (..., held + time), a view that is good until the next call.
+
+        Raises
+        ------
+        ParameterError
+            If x has another shape or type than the buffer's.
+        """
+        if x.shape[:-1] != self.shape or x.dtype != self.dtype:
+            raise ParameterError(
+                f"a chunk is {x.dtype} {x.shape}; it must be {self.dtype} {(*self.shape, 'time')}".replace("'", "")
+            )
+        arrived = x.shape[-1]
+        self.total += arrived
+        if arrived > self._room:
+            both = np.concatenate([self.held, x], axis=-1)
+            self._begin, self._end = 0, min(self.size, both.shape[-1])
+            self._store[..., : self._end] = both[..., both.shape[-1] - self._end :]
+            return both
+        begin, end = max(self._begin, self._end - self.size), self._end
+        if end + arrived > self._store.shape[-1]:
+            self._store[..., : end - begin] = self._store[..., begin:end]
+            begin, end = 0, end - begin
+        self._begin, self._end = begin, end + arrived
+        self._store[..., end : self._end] = x
+        return self._store[..., begin : self._end]
+
+    @property
+    def held(self) -> NDArray[Any]:
+        """The last `size` values, fewer as long as there are fewer.
+
+        Shape: (..., time), a view that is good until the next push
+        """
+        return self._store[..., max(self._begin, self._end - self.size) : self._end]
+
+    def clear(self) -> None:
+        """Forget everything; the next value has the number 0."""
+        self.total = self._begin = self._end = 0
+
+    def restore(self, held: NDArray[Any], total: int) -> None:
+        """Go on where another buffer of this kind was, with what it held and its total.
+
+        Raises
+        ------
+        ParameterError
+            If these cannot be such a buffer's.
+        """
+        fits = held.shape[:-1] == self.shape and held.dtype == self.dtype
+        if not fits or held.shape[-1] != min(self.size, integer_at_least("total", total, 0)):
+            raise ParameterError(
+                f"what was held is {held.dtype} {held.shape} of {total} values; "
+                f"it must be {self.dtype} {(*self.shape, min(self.size, total))}"
+            )
+        self.clear()
+        self.total, self._end = total, held.shape[-1]
+        self._store[..., : self._end] = held
