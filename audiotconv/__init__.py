@@ -18,14 +18,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Conv1d": "stages",
     "FeatureMap": "extraction",
     "FeatureStore": "batch",
     "FilterBank": "filters",
     "FolderReport": "batch",
     "Geometry": "geometry",
     "Plan": "stages",
+    "Pool1d": "stages",
     "Recipe": "recipes",
+    "Residual": "stages",
+    "SequentialBuffer": "stages",
     "SpectralBank": "filters",
+    "Stack": "stages",
+    "Stream": "stream",
     "chroma_bank": "filters",
     "conv1d": "stages",
     "conv_transpose1d": "stages",
@@ -45,14 +51,20 @@ _HOMES = {
 }
 
 __all__ = [
+    "Conv1d",
     "FeatureMap",
     "FeatureStore",
     "FilterBank",
     "FolderReport",
     "Geometry",
     "Plan",
+    "Pool1d",
     "Recipe",
+    "Residual",
+    "SequentialBuffer",
     "SpectralBank",
+    "Stack",
+    "Stream",
     "__version__",
     "chroma_bank",
     "conv1d",
@@ -78,7 +90,21 @@ if TYPE_CHECKING:
     from .filters import FilterBank, SpectralBank, chroma_bank, gabor_bank, gammatone_bank, mel_bank, sinc_bank
     from .geometry import Geometry
     from .recipes import Recipe, get_recipe, list_recipes
-    from .stages import Plan, conv1d, conv_transpose1d, filter_energy, plan, pool1d, stft
+    from .stages import (
+        Conv1d,
+        Plan,
+        Pool1d,
+        Residual,
+        SequentialBuffer,
+        Stack,
+        conv1d,
+        conv_transpose1d,
+        filter_energy,
+        plan,
+        pool1d,
+        stft,
+    )
+    from .stream import Stream
 
 
 def __getattr__(name: str) -> Any:

@@ -136,7 +136,14 @@ class Geometry:
 
         Shape: (frames,)
         """
-        frame = np.arange(first, max(first, self.count(n)), dtype=np.int64)
+        return self.times_of(first, max(first, self.count(n)), sample_rate)
+
+    def times_of(self, start: int, stop: int, sample_rate: int) -> NDArray[np.float64]:
+        """The times in seconds of the frames `start` to `stop`, whether or not there are so many.
+
+        Shape: (frames,)
+        """
+        frame = np.arange(start, stop, dtype=np.int64)
         return (2 * (frame * self.hop - self.lead) + self.centre) / (2 * sample_rate)
 
     def then(self, second: Geometry) -> Geometry:

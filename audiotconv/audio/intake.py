@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ParameterError
 from .resample import Resampler, check_rates, resampled_length
 from .samples import mean_of_channels
 
-__all__ = ["Intake"]
+__all__ = ["Inlet", "Intake"]
 
 _PIECE_VALUES = 1 << 20  # given at a time where resampling or padding makes new samples
 
@@ -74,44 +75,97 @@ class Intake:
 
         Shape of each: (channels, time)
         """
-        resampler = empty = None
-        missing = self.samples
-        for arrived in blocks:
-            if missing == 0:
-                continue
-            block = mean_of_channels(arrived) if self.mono else arrived
-            if self.resamples and resampler is None:
-                resampler = Resampler(self.source_rate, self.sample_rate, block.shape[0])
-            empty = block[:, :0].copy()
-            for part in self._parts(block, resampler):
-                piece = part if resampler is None else resampler.push(part)
-                if missing is not None:
-                    piece = piece[:, :missing]
-                    missing -= piece.shape[1]
-                yield piece, missing == 0
-                if missing == 0:
-                    break
-        if empty is None or missing == 0:
+        inlet = None
+        for block in blocks:
+            inlet = inlet or Inlet(self, block.shape[0])
+            yield from inlet.push(block)
+        if inlet is not None:
+            yield from inlet.finish()
+
+
+class Inlet:
+    """An `Intake` on its way along one recording, whose blocks are pushed.
+
+    Parameters
+    ----------
+    intake : Intake
+    channels : int
+        Of the recording.
+    resumable : bool
+        Keep what `state` needs.
+    """
+
+    def __init__(self, intake: Intake, channels: int, *, resumable: bool = False) -> None:
+        self._intake = intake
+        self._missing = intake.samples
+        self._rows = intake.channels(channels)
+        self._empty = np.empty((self._rows, 0), np.float32)
+        self._resampler: Resampler | None = None
+        if intake.resamples:
+            self._resampler = Resampler(intake.source_rate, intake.sample_rate, self._rows, resumable=resumable)
+
+    def push(self, arrived: NDArray[Any]) -> Iterator[tuple[NDArray[Any], bool]]:
+        """The samples that a block gives, in pieces, and with each whether it is the last one."""
+        if self._missing == 0:
             return
-        rest = empty if resampler is None else resampler.push(empty, last=True)
-        if missing is None:
+        block = mean_of_channels(arrived) if self._intake.mono else arrived
+        if self._resampler is None:
+            self._empty = block[:, :0].copy()
+        for part in self._parts(block):
+            piece = part if self._resampler is None else self._resampler.push(part)
+            if self._missing is not None:
+                piece = piece[:, : self._missing]
+                self._missing -= piece.shape[1]
+            yield piece, self._missing == 0
+            if self._missing == 0:
+                return
+
+    def finish(self) -> Iterator[tuple[NDArray[Any], bool]]:
+        """What remains at the recording's end."""
+        if self._missing == 0:
+            return
+        rest = self._empty if self._resampler is None else self._resampler.push(self._empty, last=True)
+        if self._missing is None:
             yield rest, True
             return
-        rest = rest[:, :missing]
-        missing -= rest.shape[1]
-        yield rest, missing == 0
-        zeros = np.zeros((rest.shape[0], min(missing, max(1, _PIECE_VALUES // rest.shape[0]))), rest.dtype)
-        while missing:
-            piece = zeros[:, :missing]
-            missing -= piece.shape[1]
-            yield piece, missing == 0
+        rest = rest[:, : self._missing]
+        self._missing -= rest.shape[1]
+        yield rest, self._missing == 0
+        zeros = np.zeros((self._rows, min(self._missing, max(1, _PIECE_VALUES // self._rows))), rest.dtype)
+        while self._missing:
+            piece = zeros[:, : self._missing]
+            self._missing -= piece.shape[1]
+            yield piece, self._missing == 0
 
-    def _parts(self, block: NDArray[Any], resampler: Resampler | None) -> Iterator[NDArray[Any]]:
+    def _parts(self, block: NDArray[Any]) -> Iterator[NDArray[Any]]:
         """The block in parts that become at most about _PIECE_VALUES values."""
-        if resampler is None or block.shape[1] == 0:
+        if self._resampler is None or block.shape[1] == 0:
             yield block
             return
-        most = max(self.source_rate, self.sample_rate) * block.shape[0]
-        step = max(1, _PIECE_VALUES * self.source_rate // most)
+        most = max(self._intake.source_rate, self._intake.sample_rate) * block.shape[0]
+        step = max(1, _PIECE_VALUES * self._intake.source_rate // most)
         for start in range(0, block.shape[1], step):
             yield block[:, start : start + step]
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What a resumable one needs to go on, as arrays by name."""
+        missing = -1 if self._missing is None else self._missing
+        state = {} if self._resampler is None else self._resampler.state()
+        return {"missing": np.array(missing), "kind": self._empty, **state}
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on where another one was.
+
+        Raises
+        ------
+        ParameterError
+            If the state cannot be that of a like one.
+        """
+        missing, kind = state.get("missing"), state.get("kind")
+        if missing is None or kind is None or kind.shape != self._empty.shape:
+            raise ParameterError("the state of the samples' way in is not whole")
+        if self._missing is not None:
+            self._missing = min(self._missing, max(0, int(missing)))
+        self._empty = kind
+        if self._resampler is not None:
+            self._resampler.restore(state)

@@ -2,21 +2,26 @@
 
 from .bands import Bands
 from .bank_energy import BankEnergy
-from .base import Stage
+from .base import Stage, Step
+from .buffer import SequentialBuffer
 from .chain import Chain, Flow
 from .clamp import Range
 from .conv import conv1d
+from .conv_layer import Conv1d
 from .conv_transpose import conv_transpose1d
 from .deltas import Deltas
 from .energy import filter_energy
+from .frame_stage import FrameStage
 from .gaussian_pool import GaussianPool
 from .log import Log
 from .normal import MeanVariance
 from .pcen import Pcen
 from .plan import Plan, plan
 from .pool import pool1d
+from .pool_layer import Pool1d
 from .shape import SpectralShape
 from .spectrum import Spectrum
+from .stack import Residual, Stack
 from .stft import stft
 from .waveform import Waveform
 
@@ -24,17 +29,24 @@ __all__ = [
     "Bands",
     "BankEnergy",
     "Chain",
+    "Conv1d",
     "Deltas",
     "Flow",
+    "FrameStage",
     "GaussianPool",
     "Log",
     "MeanVariance",
     "Pcen",
     "Plan",
+    "Pool1d",
     "Range",
+    "Residual",
+    "SequentialBuffer",
     "SpectralShape",
     "Spectrum",
+    "Stack",
     "Stage",
+    "Step",
     "Waveform",
     "conv1d",
     "conv_transpose1d",

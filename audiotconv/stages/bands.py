@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels import spectrum as kernels
-from .base import Stage
+from .frame_stage import FrameStage
 
 __all__ = ["Bands"]
 
 
-class Bands(Stage):
+class Bands(FrameStage):
     """Weighted sums over the features of each frame.
 
     Parameters

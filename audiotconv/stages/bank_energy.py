@@ -12,14 +12,15 @@ from ..errors import ParameterError
 from ..filters import FilterBank
 from ..geometry import Geometry
 from ..kernels import bank as kernels
-from .base import Stage, aligned_empty
+from .base import aligned_empty
+from .frame_stage import FrameStage
 
 __all__ = ["BankEnergy", "used_taps"]
 
 _CHUNK_OUTPUTS = 512  # filter outputs held at a time: they and the samples under them stay in the second-level cache
 
 
-class BankEnergy(Stage):
+class BankEnergy(FrameStage):
     """Filter a signal with every filter of a bank, square (the modulus, if complex) and average over windows.
 
     Frame f is centred on samples ``f * hop`` to ``(f + 1) * hop - 1``, so n samples give ceil(n / hop) frames; zeros

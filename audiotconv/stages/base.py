@@ -1,4 +1,4 @@
-"""What a stage is: parameters checked once and frozen, a geometry, and `run`."""
+"""What a stage is: parameters checked once and frozen, a geometry, and the steps that it takes along a signal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..geometry import Geometry
 
-__all__ = ["Stage", "aligned_empty"]
+__all__ = ["Stage", "Step", "aligned_empty"]
 
 
 class Stage(ABC):
@@ -23,16 +23,15 @@ class Stage(ABC):
     geometry : Geometry
     features : tuple of str
         The names of the output's features.
-    border : int
-        A frame that reaches beyond an end of the input may see this many inputs next to that end, beside its span:
-        what its padding is made of.
+    inputs : int
+        How many features it takes; 0 for samples, and where the stages before are made to fit.
     whole : bool
         Whether every frame depends on the whole signal. Such a stage cannot stream.
     """
 
     geometry: Geometry
     features: tuple[str, ...]
-    border: int = 0
+    inputs: int = 0
     whole: bool = False
 
     @property
@@ -40,27 +39,49 @@ class Stage(ABC):
         """About how many floating-point operations one input of one channel costs."""
         return 0.0
 
-    def begin(self, channels: int) -> Any:
-        """What the stage remembers from frame to frame, before the first one; None for most.
-
-        `run` of a stage with a memory changes it, and is then called for all frames in order.
-        """
-        return None
-
     def absorb(self, following: Stage) -> Stage | None:
         """One stage that does this one's work and then that of `following`, with the same bits, if there is any."""
         return None
 
     @abstractmethod
-    def run(
-        self, x: NDArray[Any], origin: int, frames: int, threads: int, first: int = 0, memory: Any = None
-    ) -> NDArray[np.float32]:
-        """The `frames` frames from number `first` on, which begin at x[..., origin], x[..., origin + hop], ...
+    def step(self, channels: int) -> Step:
+        """The stage at the beginning of a signal of `channels`, which then arrives in pieces."""
 
-        Where a frame reaches outside of x it sees the stage's padding. A frame's bits depend on nothing but what it
-        sees, its number and the memory: not on `origin`, how many frames or threads there are, or what else x holds.
 
-        Shape: (channels, features, time) -> (channels, features, frames)
+class Step(ABC):
+    """A stage on its way along a signal: it takes inputs as they come, and gives each frame once."""
+
+    @abstractmethod
+    def take(self, x: NDArray[Any], last: bool, threads: int) -> int:
+        """Take the next inputs, and say how many frames can now be had; with `last`, all that remain.
+
+        All of these are asked for by `give` before more is taken.
+
+        Shape: (channels, features, time)
+        """
+
+    @abstractmethod
+    def give(self, frames: int, threads: int) -> NDArray[np.float32]:
+        """The next `frames` frames.
+
+        Shape: (channels, features, frames)
+        """
+
+    def release(self) -> None:  # noqa: B027
+        """Let go of what is not needed between one piece and the next."""
+
+    @abstractmethod
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What it holds and remembers between two pieces; `restore` of an equal stage's step takes it."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on where another step was.
+
+        Raises
+        ------
+        ParameterError
+            If the state cannot be such a step's.
         """
 
 

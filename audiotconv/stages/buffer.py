@@ -10,9 +10,10 @@ from numpy.typing import DTypeLike, NDArray
 from ..errors import ParameterError
 from .checks import integer_at_least
 
-__all__ = ["SequentialBuffer"]
+__all__ = ["SequentialBuffer", "in_storage"]
 
 _LEAST_ROOM = 1024
+_SAME_LINES, _OFF = 512, 48
 
 
 class SequentialBuffer:
@@ -64,13 +65,18 @@ class SequentialBuffer:
         self.dtype = np.dtype(dtype)
         self._room = max(_LEAST_ROOM, self.size)
         try:
-            self._store = np.empty((*self.shape, self.size + self._room), self.dtype)
+            self._store = np.zeros((*self.shape, self._pitch()), self.dtype)
         except (MemoryError, ValueError):
             raise ParameterError(
                 f"a buffer of {self.dtype} {(*self.shape, self.size)} is more than memory can hold"
             ) from None
         self.total = 0
         self._begin = self._end = 0
+
+    def _pitch(self) -> int:
+        """The storage's length: rows that are a large power of two apart would meet in the same lines of the cache."""
+        pitch = self.size + self._room
+        return pitch + _OFF if pitch % _SAME_LINES < _OFF else pitch
 
     def push(self, x: NDArray[Any]) -> NDArray[Any]:
         """What is held and x, the next values, behind it; from then on, the last `size` of these are held.
@@ -89,7 +95,7 @@ class SequentialBuffer:
         arrived = x.shape[-1]
         self.total += arrived
         if arrived > self._room:
-            both = np.concatenate([self.held, x], axis=-1)
+            both: NDArray[Any] = np.concatenate([self.held, x], axis=-1)
             self._begin, self._end = 0, min(self.size, both.shape[-1])
             self._store[..., : self._end] = both[..., both.shape[-1] - self._end :]
             return both
@@ -130,3 +136,24 @@ class SequentialBuffer:
         self.clear()
         self.total, self._end = total, held.shape[-1]
         self._store[..., : self._end] = held
+
+
+def in_storage(x: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """A contiguous array in whose rows x's rows lie, and where: the storage that x is a view of, if there is one.
+
+    Kernels take contiguous arrays. What lies in the storage before and behind x is finite, and not x's.
+
+    Shape: (..., time) -> (..., at least time)
+    """
+    if x.flags.c_contiguous:
+        return x, 0
+    base = x.base
+    if (
+        isinstance(base, np.ndarray)
+        and base.flags.c_contiguous
+        and (base.dtype, base.shape[:-1], base.strides) == (x.dtype, x.shape[:-1], x.strides)
+    ):
+        begin = (x.__array_interface__["data"][0] - base.__array_interface__["data"][0]) // x.itemsize
+        if 0 <= begin <= base.shape[-1] - x.shape[-1]:
+            return base, begin
+    return np.ascontiguousarray(x), 0

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..geometry import Geometry
 from .base import Stage
-from .buffer import SequentialBuffer
 from .checks import threads_for
+from .frame_stage import FrameStage
 
 __all__ = ["Chain", "Flow"]
 
@@ -65,119 +65,73 @@ class Flow:
     channels : int
     threads : int, optional
         At most this many; by default as many as pay for each piece.
+
+    Attributes
+    ----------
+    given : int
+        How many frames there have been.
     """
 
     def __init__(self, chain: Chain, channels: int, threads: int | None = None) -> None:
         self._operations = chain.operations
         self._threads = threads
-        self._steps = [_Step(stage, channels) for stage in chain.stages]
-        self._nothing = np.empty((channels, len(chain.features), 0), np.float32)
-
-    @property
-    def given(self) -> int:
-        """How many frames there have been."""
-        return self._steps[-1].done
+        self._steps = [stage.step(channels) for stage in chain.stages]
+        # Parts begin with a group, so that no group is computed in two parts.
+        self._parts = [_part_of(stage) for stage in chain.stages]
+        self._empty = [np.empty((channels, len(stage.features), 0), np.float32) for stage in chain.stages]
+        self.given = 0
 
     def push(self, x: NDArray[Any], last: bool = False) -> NDArray[np.float32]:
         """The frames that x, the next samples, completes; with `last`, all that remain.
 
         Shape: (channels, time) -> (channels, features, frames), of which there may be none
         """
-        threads = threads_for(self._operations * x.size, self._threads)
+        return self.advance(x, last, threads_for(self._operations * x.size, self._threads))
+
+    def advance(self, x: NDArray[Any], last: bool, threads: int) -> NDArray[np.float32]:
+        """As `push`, on so many threads."""
         parts = list(self._through(0, x, last, threads))
-        if len(parts) == 1:
-            return parts[0]
-        return np.concatenate(parts, axis=2) if parts else self._nothing
+        out = parts[0] if len(parts) == 1 else np.concatenate([self._empty[-1], *parts], axis=2)
+        self.given += out.shape[2]
+        return out
 
     def _through(self, number: int, x: NDArray[Any], last: bool, threads: int) -> Iterator[NDArray[np.float32]]:
         step, following = self._steps[number], number + 1
-        frames = step.take(x, last)
+        frames = step.take(x, last, threads)
         if following == len(self._steps):
             if frames:
                 yield step.give(frames, threads)
         else:
-            part = max(64, _PART_VALUES // len(step.stage.features))
+            part = self._parts[number]
             for start in range(0, frames, part):
                 end = last and start + part >= frames
                 yield from self._through(following, step.give(min(part, frames - start), threads), end, threads)
             if last and not frames:
-                yield from self._through(following, step.nothing, True, threads)
-        step.seen = _NOTHING
+                yield from self._through(following, self._empty[number], True, threads)
+        step.release()
 
-    def state(self) -> list[dict[str, Any]]:
-        """What each stage holds and remembers, as arrays and integers; `restore` of an equal chain's flow takes it."""
-        return [step.state() for step in self._steps]
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the stages hold and remember, as arrays by name; `restore` of an equal chain's flow takes it."""
+        state = {"given": np.array(self.given)}
+        for number, step in enumerate(self._steps):
+            state |= {f"{number}.{name}": array for name, array in step.state().items()}
+        return state
 
-    def restore(self, state: list[dict[str, Any]]) -> None:
-        """Go on where another flow was."""
-        for step, its in zip(self._steps, state, strict=True):
-            step.restore(its)
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on where another flow was.
+
+        Raises
+        ------
+        ParameterError
+            If the state cannot be such a flow's.
+        """
+        self.given = int(state["given"])
+        for number, step in enumerate(self._steps):
+            head = f"{number}."
+            step.restore({name[len(head) :]: array for name, array in state.items() if name.startswith(head)})
 
 
-_NOTHING = np.empty(0, np.float32)
-
-
-class _Step:
-    """A stage, the inputs that it still needs, and how far it is."""
-
-    def __init__(self, stage: Stage, channels: int) -> None:
-        geometry = stage.geometry
-        self.stage = stage
-        self.memory = stage.begin(channels)
-        self.nothing = np.empty((channels, len(stage.features), 0), np.float32)
-        self.done = 0  # the number of the next frame
-        # What a frame sees that is not settled yet, as the input may go on; and what padding is made of.
-        unsettled = geometry.span + max(geometry.wait, -geometry.trail) - 1
-        self.size = max(stage.border, geometry.least - 1, unsettled)
-        self.buffer: SequentialBuffer | None = None  # made with the first input, whose type it takes
-        self.parts: list[NDArray[Any]] = []  # of a whole signal, where a stage needs it
-        self.seen: NDArray[Any] = _NOTHING  # the inputs that can be seen now, the last of which is number end - 1
-        self.end = 0
-
-    def take(self, x: NDArray[Any], last: bool) -> int:
-        """See x and what is held before it, and say how many frames can be computed."""
-        stage = self.stage
-        if stage.whole:
-            self.end += x.shape[-1]
-            self.parts.append(x if last else x.copy())
-            if not last:
-                return 0
-            self.seen = x if len(self.parts) == 1 else np.concatenate(self.parts, axis=-1)
-            self.parts.clear()
-        elif self.size == 0 or (last and self.end == 0):
-            self.end += x.shape[-1]
-            self.seen = x
-        else:
-            if self.buffer is None:
-                self.buffer = SequentialBuffer(x.shape[:-1], self.size, x.dtype)
-            self.end += x.shape[-1]
-            self.seen = self.buffer.push(x)
-        if last:
-            return stage.geometry.count(self.end) - self.done
-        if self.end < stage.border and stage.geometry.lead > 0:
-            return 0
-        return max(0, stage.geometry.ready(self.end) - self.done)
-
-    def give(self, frames: int, threads: int) -> NDArray[np.float32]:
-        """The next `frames` frames."""
-        geometry = self.stage.geometry
-        first = self.end - self.seen.shape[-1]
-        origin = self.done * geometry.hop - geometry.lead - first
-        out = self.stage.run(self.seen, origin, frames, threads, self.done, self.memory)
-        self.done += frames
-        return out
-
-    def state(self) -> dict[str, Any]:
-        """As `Flow.state` gives it."""
-        held = None if self.buffer is None else self.buffer.held.copy()
-        memory = None if self.memory is None else self.memory.copy()
-        return {"end": self.end, "done": self.done, "held": held, "memory": memory}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on where another step was."""
-        self.end, self.done, self.memory = state["end"], state["done"], state["memory"]
-        held = state["held"]
-        self.buffer = None
-        if held is not None:
-            self.buffer = SequentialBuffer(held.shape[:-1], self.size, held.dtype)
-            self.buffer.restore(held, self.end)
+def _part_of(stage: Stage) -> int:
+    part = max(64, _PART_VALUES // len(stage.features))
+    group = stage.group if isinstance(stage, FrameStage) else 1
+    return -(-part // group) * group

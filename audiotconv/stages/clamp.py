@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ..errors import ParameterError
 from ..geometry import Geometry
-from .base import Stage
+from .frame_stage import FrameStage
 
 __all__ = ["Range"]
 
 
-class Range(Stage):
+class Range(FrameStage):
     """Every value, but at least the channel's largest one less `below`; less `zero`, and times `scale`.
 
     Parameters

@@ -10,17 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
 from ..geometry import padding_of
-from ..kernels import conv, conv_bank, conv_rows, overlap_save
 from ..kernels.exp import SQUARED_MODULUS
-from ..kernels.fft import twiddles
-from ..kernels.simd import TILE_COLS, TILE_ROWS, VECTOR_BITS
-from .base import aligned_empty
 from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least, threads_for
-from .plan import Plan, plan
+from .convolver import Convolver
+from .plan import plan
 
-__all__ = ["bias_of", "conv1d", "convolve"]
+__all__ = ["PAD_MODES", "bias_of", "conv1d"]
 
-_PAD_MODES = ("zero", "reflect", "edge")
+PAD_MODES = ("zero", "reflect", "edge")
 
 
 def conv1d(
@@ -130,60 +127,17 @@ def conv1d(
     way = plan(taps.shape, stride=stride, dilation=dilation, groups=groups, activation=activation, method=method)
     offset = bias_of(bias, filters, dtype)
     rows = filters // 2 if kind == SQUARED_MODULUS else filters
-    shape = (frames,) if flat else (*signal.shape[:-2], rows, frames)
-    result = checked_out(out, shape, dtype, signal, taps, offset)
+    asked = (frames,) if flat else (*signal.shape[:-2], rows, frames)
+    result = checked_out(out, asked, dtype, signal, taps, offset)
     signal, left = _padded(signal, left, right, pad_mode)
     data = np.require(signal.reshape(math.prod(signal.shape[:-2]), *signal.shape[-2:]), dtype, ["C", "W", "A"])
     target = result.reshape(data.shape[0], rows, frames)
-    convolve(data, taps, offset, groups, stride, dilation, left, kind, slope, way, target, threads)
-    return result
-
-
-def convolve(
-    data: NDArray[Any],
-    taps: NDArray[Any],
-    offset: NDArray[Any],
-    groups: int,
-    stride: int,
-    dilation: int,
-    left: int,
-    kind: int,
-    slope: float,
-    way: Plan,
-    target: NDArray[Any],
-    threads: int | None,
-) -> None:
-    """What `conv1d` does once everything is checked: from (batch, channels, time) to (batch, rows, frames)."""
-    filters, per_group, span = taps.shape
-    dtype = data.dtype
-    frames = target.shape[-1]
+    workers = threads_for(2.0 * data.shape[0] * filters * frames * per_group * span, threads)
     if frames == 1:
         stride = 1  # of no influence, and scratch need not be sized for it
-    workers = threads_for(2.0 * data.shape[0] * filters * frames * per_group * span, threads)
-    if way.method == "overlap-save":
-        rows = np.require(taps.reshape(filters * per_group, span), dtype, ["C", "W", "A"])
-        w = twiddles(way.size, dtype)
-        re, im = (aligned_empty((len(rows), way.size), dtype) for _ in range(2))
-        overlap_save.spectra(rows, dilation, way.size, w, re, im, threads=workers)
-        block = (way.size - dilation * (span - 1) - 1) // stride + 1
-        flat = data.reshape(data.shape[0] * data.shape[1], data.shape[2])
-        overlap_save.conv1d_blocks(
-            flat, re, im, offset, groups, w, block, stride, left, kind, slope, target, threads=workers
-        )
-    elif way.method == "rows":
-        rows = np.require(taps, dtype, ["C", "W", "A"])
-        conv_rows.conv1d_rows(data, rows, offset, groups, stride, dilation, left, kind, slope, target, threads=workers)
-    elif way.method == "bank":
-        side = conv_bank.COLS * VECTOR_BITS // (8 * dtype.itemsize)
-        weight, offsets = _blocks(taps, offset, groups, side, dtype)
-        weight = weight.reshape(*weight.shape[:2], per_group, span, side)
-        conv_bank.conv1d_bank(
-            data, weight, offsets, groups, stride, dilation, left, kind, slope, target, threads=workers
-        )
-    else:
-        layout = _layout(per_group, span, stride, dilation, dtype)
-        weights = _blocks(taps, offset, groups, TILE_ROWS, dtype)
-        conv.conv1d(data, *weights, *layout, stride, left, kind, slope, target, threads=workers)
+    shape: dict[str, Any] = {"groups": groups, "stride": stride, "dilation": dilation, "kind": kind, "slope": slope}
+    Convolver(taps, offset, way, **shape, dtype=dtype, threads=workers)(data, left, target, workers)
+    return result
 
 
 def bias_of(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -204,8 +158,8 @@ def bias_of(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> NDArr
 
 def _padded(signal: NDArray[Any], left: int, right: int, mode: str) -> tuple[NDArray[Any], int]:
     """The signal, padded unless with zeros, which the kernels see by themselves; and the zeros that stand before."""
-    if mode not in _PAD_MODES:
-        raise ParameterError(f"pad_mode is {mode!r}; it must be one of {', '.join(_PAD_MODES)}")
+    if mode not in PAD_MODES:
+        raise ParameterError(f"pad_mode is {mode!r}; it must be one of {', '.join(PAD_MODES)}")
     time = signal.shape[-1]
     if mode == "zero" or not (left or right):
         return signal, left
@@ -217,39 +171,3 @@ def _padded(signal: NDArray[Any], left: int, right: int, mode: str) -> tuple[NDA
         return np.pad(signal, sides, mode="reflect" if least else "edge"), 0
     except MemoryError:
         raise ParameterError(f"padding is {left} and {right} by {mode!r}, which memory cannot hold") from None
-
-
-def _layout(
-    channels: int, taps: int, stride: int, dilation: int, dtype: np.dtype[Any]
-) -> tuple[NDArray[np.int64], int, NDArray[np.int64]]:
-    """How inputs are packed: where rows begin, how long they are, and where each product finds its inputs.
-
-    A row for each tap holds just a tile; a row for all taps of a phase (distances that differ by multiples of the
-    stride) is longer, but there are fewer.
-    """
-    lanes = VECTOR_BITS // (8 * dtype.itemsize)
-    width = TILE_COLS * lanes
-    distances = dilation * np.arange(taps)
-    phases, row_of = np.unique(distances % stride, return_inverse=True)
-    shift = distances // stride
-    length = -(-(width + int(shift.max())) // lanes) * lanes
-    if len(phases) * length >= taps * width:
-        phases, row_of, shift, length = distances, np.arange(taps), np.zeros(taps, np.int64), width
-    where = (np.arange(channels)[:, None] * len(phases) + row_of) * length + shift
-    return phases.astype(np.int64), length, where.reshape(-1).astype(np.int64)
-
-
-def _blocks(
-    taps: NDArray[Any], bias: NDArray[Any], groups: int, side: int, dtype: np.dtype[Any]
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Weights and bias in the kernels' order: blocks of `side` filters side by side for each channel and tap."""
-    filters, per_group, span = taps.shape
-    each = filters // groups
-    blocks = -(-each // side)
-    padded = np.zeros((groups, blocks * side, per_group * span), dtype)
-    padded[:, :each] = taps.reshape(groups, each, -1)
-    weight = aligned_empty((groups, blocks, per_group * span, side), dtype)
-    weight[...] = padded.reshape(groups, blocks, side, -1).transpose(0, 1, 3, 2)
-    offsets = np.zeros((groups, blocks * side), dtype)
-    offsets[:, :each] = bias.reshape(groups, each)
-    return weight, offsets.reshape(groups, blocks, side)

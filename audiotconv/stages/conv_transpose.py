@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import padding_of
 from ..kernels.exp import SQUARED_MODULUS
-from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least
-from .conv import bias_of, convolve
+from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least, threads_for
+from .conv import bias_of
+from .convolver import Convolver
 from .plan import plan
 
 __all__ = ["conv_transpose1d"]
@@ -124,10 +125,11 @@ def conv_transpose1d(
     common = math.gcd(stride, dilation)
     step, apart = stride // common, dilation // common  # taps of a phase, and their distance in inputs
     shape: dict[str, Any] = {"groups": groups, "activation": activation, "method": method}
+    fixed: dict[str, Any] = {"groups": groups, "stride": 1, "kind": kind, "slope": slope, "dtype": dtype}
     if min(step, span) < stride:  # no input reaches the other phases, so not even NaN does: they are the bias
         part, value = np.zeros((*turned.shape[:2], 1)), np.empty((*target.shape[:2], 1), dtype)
         way = plan(part.shape, **shape)
-        convolve(data[:, :, :0], part, offset, groups, 1, 1, 0, kind, slope, way, value, threads)
+        Convolver(part, offset, way, dilation=1, **fixed)(data[:, :, :0], 0, value, 1)
         target[:] = value
     for first in range(min(step, span)):  # the first tap of a phase
         phase = (first * dilation - left) % stride
@@ -139,7 +141,8 @@ def conv_transpose1d(
         way = plan(part.shape, dilation=apart, **shape)
         piece = target if stride == 1 else np.empty((*target.shape[:2], -(-(frames - phase) // stride)), dtype)
         before = (many - 1) * apart - newest
-        convolve(data, part, offset, groups, 1, apart, before, kind, slope, way, piece, threads)
+        workers = threads_for(2.0 * piece.size * part[0].size, threads)
+        Convolver(part, offset, way, dilation=apart, **fixed)(data, before, piece, workers)
         if stride > 1:
             target[:, :, phase::stride] = piece
     return result

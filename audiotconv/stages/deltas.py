@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels import deltas as kernels
-from .base import Stage
 from .checks import integer_at_least
+from .frame_stage import FrameStage
 
 __all__ = ["Deltas"]
 
@@ -21,7 +21,7 @@ _KINDS = ("regression", "savgol")
 _MOST = 1000  # frames of a filter on either side
 
 
-class Deltas(Stage):
+class Deltas(FrameStage):
     """The features, their derivatives along time ("delta"), the derivatives of those ("delta2"), and so on.
 
     Parameters

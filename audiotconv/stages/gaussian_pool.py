@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from ..filters import window
 from ..geometry import Geometry
-from .base import Stage
 from .checks import integer_at_least, positive
 from .conv import conv1d
+from .frame_stage import FrameStage
 
 __all__ = ["GaussianPool"]
 
 
-class GaussianPool(Stage):
+class GaussianPool(FrameStage):
     """Means of each feature over windows of frames, weighted with a Gaussian.
 
     Frame f is centred on the inputs ``f * hop`` to ``(f + 1) * hop - 1``, so n of them give ceil(n / hop) frames; zeros
@@ -53,6 +53,7 @@ class GaussianPool(Stage):
         self.size, self.hop = integer_at_least("size", size, 1), integer_at_least("hop", hop, 1)
         taps = window("gaussian", self.size, periodic=False, std=positive("std", std) * self.size / 2)
         self._taps = (taps / taps.sum()).astype(np.float32)
+        self._method = "rows" if self.hop == 1 else "bank"  # not by blocks, which would depend on where x begins
         lead = (self.size - self.hop) // 2
         self.geometry = Geometry(self.size, self.hop, lead, self.size - 1 - lead)
 
@@ -66,5 +67,5 @@ class GaussianPool(Stage):
         at = max(0, -origin)
         wanted[..., at : at + seen.shape[2]] = seen
         rows = wanted.reshape(-1, 1, wanted.shape[2])
-        out = conv1d(rows, self._taps[None, None], stride=self.hop, threads=threads)
+        out = conv1d(rows, self._taps[None, None], stride=self.hop, method=self._method, threads=threads)
         return np.asarray(out.reshape(*x.shape[:2], -1)[:, :, :frames])

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels import log as kernels
-from .base import Stage
+from .frame_stage import FrameStage
 
 __all__ = ["LOG_UNITS", "Log"]
 
 LOG_UNITS = {"natural": 1.0, "log10": 1.0 / math.log(10.0), "dB": 10.0 / math.log(10.0)}
 
 
-class Log(Stage):
+class Log(FrameStage):
     """The logarithm of every value, or of `floor` where the value is smaller.
 
     Parameters

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels.sliding import sliding_normal
-from .base import Stage
 from .checks import floating, integer_at_least, positive
+from .frame_stage import FrameStage
 
 __all__ = ["MeanVariance"]
 
@@ -20,7 +20,7 @@ _MOST = 1 << 20  # frames of a sliding window
 _PART = 1 << 18  # values in float64 at a time
 
 
-class MeanVariance(Stage):
+class MeanVariance(FrameStage):
     """Every feature less its mean over time, and divided by its standard deviation: CMVN.
 
     Parameters

@@ -12,8 +12,9 @@ from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels import pcen as kernels
 from ..kernels.simd import VECTOR_BITS
-from .base import Stage, aligned_empty
+from .base import aligned_empty
 from .checks import floating, positive
+from .frame_stage import FrameStage
 
 __all__ = ["Pcen", "smoothing_of"]
 
@@ -21,7 +22,7 @@ _LANES = VECTOR_BITS // 32
 _LARGEST = 1e37
 
 
-class Pcen(Stage):
+class Pcen(FrameStage):
     """Energies divided by their smoothed past, and compressed: E[t] of a band becomes
 
         (E[t] / (eps + M[t])**gain + bias)**power - bias**power,  M[t] = (1 - s) * M[t - 1] + s * E[t]

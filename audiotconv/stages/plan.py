@@ -65,6 +65,10 @@ class Plan:
     candidates: tuple[Candidate, ...]
     reason: str
 
+    def block(self, reach: int, stride: int) -> int:
+        """How many outputs of filters that span `reach` inputs a transform gives."""
+        return (self.size - reach) // stride + 1
+
     def explain(self) -> str:
         """The candidates, their estimated costs, and the reason for the choice, as text."""
         lines = [f"{self.method}: {self.reason}"]

@@ -14,9 +14,9 @@ from ..kernels import pool as sliding
 from ..kernels import pool_windows as single
 from .checks import MOST, array_of, checked_out, floating, integer_at_least, positive, threads_for
 
-__all__ = ["pool1d"]
+__all__ = ["HOW", "NEVER_PADDED", "pool1d", "pooled"]
 
-_HOW = {
+HOW = {
     "max": sliding.MAX,
     "min": sliding.MIN,
     "mean": sliding.MEAN,
@@ -29,7 +29,7 @@ _HOW = {
     "attention": single.ATTENTION,
 }
 _OPERATIONS = 16.0  # for each value, about; levels of sums cost more than their additions
-_NEVER_PADDED = ("max", "min", "median", "attention")
+NEVER_PADDED = ("max", "min", "median", "attention")
 
 
 def pool1d(
@@ -125,8 +125,8 @@ def pool1d(
     signal = array_of("x", x)
     if signal.ndim < 1:
         raise ParameterError("x is a single number; it must have a time axis")
-    if not isinstance(how, str) or how not in _HOW:
-        raise ParameterError(f"how is {how!r}; it must be one of {', '.join(_HOW)}")
+    if not isinstance(how, str) or how not in HOW:
+        raise ParameterError(f"how is {how!r}; it must be one of {', '.join(HOW)}")
     if how == "attention" and weights is None:
         raise ParameterError('how is "attention" without weights; it needs a score for each time step')
     if how != "attention" and weights is not None:
@@ -145,7 +145,7 @@ def pool1d(
     power = positive("p", p)
     if not float(np.finfo(dtype).tiny) <= power <= float(np.finfo(dtype).max):
         raise ParameterError(f"p is {p}, which {dtype} cannot hold with its inverse")
-    padded = bool(count_include_pad) and how not in _NEVER_PADDED
+    padded = bool(count_include_pad) and how not in NEVER_PADDED
     if geometry is None:
         assert frames is not None or size == 0
         total = 1 if frames is None else frames
@@ -155,30 +155,52 @@ def pool1d(
         total = geometry.count(time)
     pair = (2,) if how == "stats" else ()
     result = checked_out(out, (*leading, *pair, total), dtype, signal, scores)
-    # By the windows alone, so that one frame has the bits that it has among many.
-    shared = size and how in list(_HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats")
-    if total == 1 and geometry is not None:
-        hop = 1  # of no influence, and scratch need not be sized for it
     data = np.require(signal.reshape(rows, time), dtype, ["C", "W", "A"])
-    both = [np.empty((rows, total), dtype) for _ in pair * 2] or [result.reshape(rows, total)]
-    common = (size, hop, dilation, 0 if geometry is None else geometry.lead, padded, dtype.type(power), ddof)
-    workers = threads_for(_OPERATIONS * data.size, threads)
-    try:
-        if shared:
-            sliding.pool1d(data, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
-        else:
-            asked = data if weights is None else _scores(scores, signal.shape, wide).reshape(rows, time)
-            single.pool_windows(data, asked, counts, _HOW[how], *common, both[0], both[-1], threads=workers)
-    except MemoryError:
-        raise ParameterError(f"size is {size} and dilation {dilation}, a window that memory cannot hold") from None
-    if pair:
-        for n, part in enumerate(both):
-            result.reshape(rows, 2, total)[:, n] = part
+    asked = data if weights is None else _scores(scores, signal.shape, wide).reshape(rows, time)
+    lead = 0 if geometry is None else geometry.lead
+    target = result.reshape(rows, *(pair or (1,)), total)
+    pooled(data, asked, counts, how, size, hop, dilation, lead, padded, power, ddof, target, threads)
     if geometry is not None and lengths is not None:
         own = np.array([geometry.count(int(count)) for count in counts])
         absent = (np.arange(total) >= own[:, None]).reshape(rows, 1, total)
-        np.copyto(result.reshape(rows, len(both), total), 0, where=absent)
+        np.copyto(target, 0, where=absent)
     return result
+
+
+def pooled(
+    data: NDArray[Any],
+    scores: NDArray[Any],
+    counts: NDArray[np.int64],
+    how: str,
+    size: int,
+    hop: int,
+    dilation: int,
+    lead: int,
+    padded: bool,
+    power: float,
+    ddof: int,
+    target: NDArray[Any],
+    threads: int | None,
+) -> None:
+    """What `pool1d` does once everything is checked: from (rows, time) to (rows, 1 or 2, frames)."""
+    # By the windows alone, so that one frame has the bits that it has among many.
+    shared = size and how in list(HOW)[:8] and _overlap(size, hop, dilation) and (padded or how != "stats")
+    if target.shape[2] == 1 and size:
+        hop = 1  # of no influence, and scratch need not be sized for it
+    kind = data.dtype.type
+    both = [target[:, 0]] if target.shape[1] == 1 else [np.empty(target[:, 0].shape, data.dtype) for _ in range(2)]
+    common = (size, hop, dilation, lead, padded, kind(power), ddof, both[0], both[-1])
+    workers = threads_for(_OPERATIONS * data.size, threads)
+    try:
+        if shared:
+            sliding.pool1d(data, counts, HOW[how], *common, threads=workers)
+        else:
+            single.pool_windows(data, scores, counts, HOW[how], *common, threads=workers)
+    except MemoryError:
+        raise ParameterError(f"size is {size} and dilation {dilation}, a window that memory cannot hold") from None
+    if len(both) == 2:
+        for number, part in enumerate(both):
+            target[:, number] = part
 
 
 def _scores(scores: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels import shape as kernels
-from .base import Stage
 from .checks import floating, integer_at_least, positive
+from .frame_stage import FrameStage
 
 __all__ = ["MEASURES", "SpectralShape", "places_of"]
 
@@ -27,7 +27,7 @@ MEASURES = {
 _SPECTRA = ("magnitude", "power")
 
 
-class SpectralShape(Stage):
+class SpectralShape(FrameStage):
     """Measures of the shape of every frame's spectrum.
 
     Parameters

@@ -17,6 +17,7 @@ from ..kernels import spectrum as kernels
 from .bands import Bands
 from .base import Stage, aligned_empty
 from .checks import integer_at_least
+from .frame_stage import FrameStage
 from .log import Log
 
 __all__ = ["ENERGIES", "FRAMINGS", "PADS", "VALUES", "Spectrum"]
@@ -32,7 +33,7 @@ _MOST_POINTS = 1 << 20
 _LEAST_ENERGY = 1.1920928955078125e-07  # float32's epsilon, as Kaldi has it
 
 
-class Spectrum(Stage):
+class Spectrum(FrameStage):
     """Windows of a signal, Fourier transformed.
 
     Parameters

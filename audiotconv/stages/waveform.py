@@ -12,8 +12,8 @@ from ..audio import scale_of
 from ..errors import ParameterError
 from ..geometry import Geometry
 from ..kernels import waveform as kernels
-from .base import Stage
 from .checks import integer_at_least, positive
+from .frame_stage import FrameStage
 from .shape import places_of
 
 __all__ = ["MEASURES", "Waveform"]
@@ -25,7 +25,7 @@ MEASURES = {
 }
 
 
-class Waveform(Stage):
+class Waveform(FrameStage):
     """Measures of frames of samples: a first stage.
 
     Parameters
