@@ -143,8 +143,9 @@ class Geometry:
 
         Shape: (frames,)
         """
-        frame = np.arange(start, stop, dtype=np.int64)
-        return (2 * (frame * self.hop - self.lead) + self.centre) / (2 * sample_rate)
+        step = 2 * self.hop
+        first = step * start - 2 * self.lead + self.centre
+        return np.arange(first, first + step * (stop - start), step, dtype=np.int64) / (2 * sample_rate)
 
     def then(self, second: Geometry) -> Geometry:
         """The geometry of this stage followed by `second`."""

@@ -113,6 +113,7 @@ class Stream:
         if not isinstance(mono, bool):
             raise ParameterError(f"mono is {mono!r}; it must be True or False")
         self._mono = mono
+        self._shape = (self.channels,) if self._batch is None else (self._batch, self.channels)
         self._threads = None if threads is None else integer_at_least("threads", threads, 1)
         self._intake = self.recipe.intake(sample_rate)
         self.sample_rate = self._intake.source_rate
@@ -183,14 +184,13 @@ class Stream:
 
     def _samples(self, chunk: ArrayLike) -> NDArray[Any]:
         array = np.asarray(chunk)
-        want = (self.channels,) if self._batch is None else (self._batch, self.channels)
-        if array.ndim == 1 and want == (1,):
+        if array.ndim == 1 and self._shape == (1,):
             array = array[None]
-        if array.ndim != len(want) + 1 or array.shape[:-1] != want:
+        if array.ndim != len(self._shape) + 1 or array.shape[:-1] != self._shape:
             raise ParameterError(
-                f"the chunk has the shape {array.shape}; it must be {(*want, 'time')}".replace("'", "")
+                f"the chunk has the shape {array.shape}; it must be {(*self._shape, 'time')}".replace("'", "")
             )
-        samples = as_samples(array.reshape(-1, array.shape[-1]))
+        samples = as_samples(array if array.ndim == 2 else array.reshape(-1, array.shape[-1]))
         if self._dtype not in (None, samples.dtype):
             raise ParameterError(f"the chunk is {samples.dtype}; those before it were {self._dtype}")
         self._dtype = samples.dtype
@@ -200,9 +200,11 @@ class Stream:
         return np.concatenate(items)
 
     def _map(self, parts: list[NDArray[np.float32]]) -> FeatureMap:
-        rows = (self._batch or 1) * (1 if self._mono else self.channels)
-        empty = np.empty((rows, len(self.feature_names), 0), np.float32)
-        values = parts[0] if len(parts) == 1 else np.concatenate([empty, *parts], axis=2)
+        if len(parts) == 1:
+            values = parts[0]
+        else:
+            rows = (self._batch or 1) * (1 if self._mono else self.channels)
+            values = np.concatenate([np.empty((rows, len(self.feature_names), 0), np.float32), *parts], axis=2)
         given = self._flow.given
         times = self._chain.geometry.times_of(given - values.shape[2], given, self._intake.sample_rate)
         if self._batch is not None:

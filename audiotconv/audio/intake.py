@@ -100,17 +100,21 @@ class Inlet:
         self._missing = intake.samples
         self._rows = intake.channels(channels)
         self._empty = np.empty((self._rows, 0), np.float32)
+        self._plain = not intake.resamples and intake.samples is None
         self._resampler: Resampler | None = None
         if intake.resamples:
             self._resampler = Resampler(intake.source_rate, intake.sample_rate, self._rows, resumable=resumable)
 
-    def push(self, arrived: NDArray[Any]) -> Iterator[tuple[NDArray[Any], bool]]:
+    def push(self, arrived: NDArray[Any]) -> Iterable[tuple[NDArray[Any], bool]]:
         """The samples that a block gives, in pieces, and with each whether it is the last one."""
+        block = mean_of_channels(arrived) if self._intake.mono else arrived
+        if self._resampler is None and self._empty.dtype != block.dtype:
+            self._empty = np.empty((self._rows, 0), block.dtype)
+        return ((block, False),) if self._plain else self._pieces(block)
+
+    def _pieces(self, block: NDArray[Any]) -> Iterator[tuple[NDArray[Any], bool]]:
         if self._missing == 0:
             return
-        block = mean_of_channels(arrived) if self._intake.mono else arrived
-        if self._resampler is None:
-            self._empty = block[:, :0].copy()
         for part in self._parts(block):
             piece = part if self._resampler is None else self._resampler.push(part)
             if self._missing is not None:

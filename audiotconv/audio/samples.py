@@ -14,12 +14,17 @@ __all__ = ["MAX_AMPLITUDE", "as_samples", "check_amplitude", "mean_of_channels",
 # Full scale is 1, and 32-bit integers that someone stored as they are in a float file reach 2e9. At 1e12 squares are
 # 1e24, which leaves a factor of 3e14 for the gains of filters and sums over windows before float32 overflows.
 MAX_AMPLITUDE = 1e12
-_SCALES = {"int16": 2.0**-15, "int32": 2.0**-31, "float32": 1.0}
+_SCALES = {
+    np.dtype(kind): np.float32(scale) for kind, scale in ((np.int16, 2.0**-15), (np.int32, 2.0**-31), (np.float32, 1.0))
+}
+
+
+_PCM = (np.dtype(np.int16), np.dtype(np.int32))
 
 
 def scale_of(dtype: np.dtype[Any]) -> np.float32:
     """The power of two that brings samples of a kernel's input type to full scale 1."""
-    return np.float32(_SCALES[dtype.name])
+    return _SCALES[dtype]
 
 
 def as_samples(signal: ArrayLike) -> NDArray[Any]:
@@ -38,6 +43,8 @@ def as_samples(signal: ArrayLike) -> NDArray[Any]:
         If a sample is NaN, infinite or beyond MAX_AMPLITUDE, naming the first one.
     """
     array = np.asarray(signal)
+    if array.ndim == 2 and array.dtype in _PCM and array.flags.carray and len(array):
+        return array  # of chunk after chunk of a stream, nearly all
     if array.ndim not in (1, 2):
         raise ParameterError(f"the signal has the shape {array.shape}; it must be (time,) or (channels, time)")
     array = np.atleast_2d(array)

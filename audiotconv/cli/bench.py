@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ __all__ = [
     "reading",
     "spectral",
     "start",
+    "stream",
     "table",
 ]
 
@@ -65,6 +66,23 @@ def spectral(
     from ..bench.spectral import spectral_cases
 
     _side_by_side(lambda: spectral_cases(threads, only=only), threads, repeats, as_json, only, plot)
+
+
+@bench_app.command()
+def stream(threads: _Threads = 1, repeats: _Repeats = 7, only: _Only = "", as_json: Json = False) -> None:
+    """Chunks pushed through a recipe and a dilated stack, beside the whole, kaldi-native-fbank and torch."""
+    from ..bench.stream import push_times, stream_cases
+    from ..bench.timing import on_threads
+
+    with announced_compilation(console_for(stderr=True)), on_threads(1):
+        pushes = push_times()
+    if not as_json:
+        for recipe, times in pushes.items():
+            typer.echo(
+                f"{recipe}: a push of 10 ms takes {times['median_us']:.0f} us, "
+                f"99 of 100 at most {times['p99_us']:.0f} us"
+            )
+    _side_by_side(lambda: stream_cases(threads, only), threads, repeats, as_json, only, more={"pushes": pushes})
 
 
 @bench_app.command()
@@ -119,6 +137,7 @@ def _side_by_side(
     as_json: bool,
     only: str = "",
     plot: Path | None = None,
+    more: dict[str, Any] | None = None,
 ) -> None:
     """Time the cases, and print a row for each contender."""
     from rich.table import Table
@@ -137,7 +156,8 @@ def _side_by_side(
     if plot is not None:
         draw(results, plot, f"{facts['processor']}, {threads} thread(s)")
     if as_json:
-        typer.echo(json.dumps({"environment": facts, "results": [result.to_dict() for result in results]}, indent=1))
+        run = {"environment": facts, "results": [result.to_dict() for result in results], **(more or {})}
+        typer.echo(json.dumps(run, indent=1))
         return
     names = ("case", "who", "ms", "x real time", "GFLOP/s", "of FMA peak", "GB/s", "time / ours", "max error")
     table = Table(*names)

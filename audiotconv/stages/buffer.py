@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from .checks import integer_at_least
 
 __all__ = ["SequentialBuffer", "in_storage"]
 
-_LEAST_ROOM = 1024
+_LEAST_ROOM, _ROOM = 1024, 16384  # values of a row, and of all rows
 _SAME_LINES, _OFF = 512, 48
 
 
@@ -63,7 +64,7 @@ class SequentialBuffer:
         self.shape = tuple(integer_at_least("shape", each, 0) for each in sizes)
         self.size = integer_at_least("size", size, 0)
         self.dtype = np.dtype(dtype)
-        self._room = max(_LEAST_ROOM, self.size)
+        self._room = max(_LEAST_ROOM, _ROOM // max(1, math.prod(self.shape)), self.size)
         try:
             self._store = np.zeros((*self.shape, self._pitch()), self.dtype)
         except (MemoryError, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -90,24 +90,28 @@ class Flow:
 
     def advance(self, x: NDArray[Any], last: bool, threads: int) -> NDArray[np.float32]:
         """As `push`, on so many threads."""
-        parts = list(self._through(0, x, last, threads))
-        out = parts[0] if len(parts) == 1 else np.concatenate([self._empty[-1], *parts], axis=2)
+        parts: list[NDArray[np.float32]] = []
+        self._through(0, x, last, threads, parts)
+        out = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2) if parts else self._empty[-1]
         self.given += out.shape[2]
         return out
 
-    def _through(self, number: int, x: NDArray[Any], last: bool, threads: int) -> Iterator[NDArray[np.float32]]:
+    def _through(
+        self, number: int, x: NDArray[Any], last: bool, threads: int, parts: list[NDArray[np.float32]]
+    ) -> None:
+        """From a stage on, adding what comes out of the last one to `parts`."""
         step, following = self._steps[number], number + 1
         frames = step.take(x, last, threads)
         if following == len(self._steps):
             if frames:
-                yield step.give(frames, threads)
+                parts.append(step.give(frames, threads))
         else:
             part = self._parts[number]
             for start in range(0, frames, part):
                 end = last and start + part >= frames
-                yield from self._through(following, step.give(min(part, frames - start), threads), end, threads)
+                self._through(following, step.give(min(part, frames - start), threads), end, threads, parts)
             if last and not frames:
-                yield from self._through(following, self._empty[number], True, threads)
+                self._through(following, self._empty[number], True, threads, parts)
         step.release()
 
     def state(self) -> dict[str, NDArray[Any]]:
