@@ -29,7 +29,7 @@ class AudioError(AudiotconvError, ValueError):
     """A recording's content cannot be used.
 
     `reason` is one word or two for tables: "empty", "not audio", "unsupported", "non-finite", "too large",
-    "truncated", "damaged" or "changed while reading".
+    "too short", "truncated", "damaged" or "changed while reading".
     """
 
     def __init__(self, message: str, reason: str) -> None:

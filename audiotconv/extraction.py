@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from .audio import AudioReader, Intake, as_samples, mean_of_channels
+from .audio import AudioReader, Intake, as_samples, mean_of_channels, selected
 from .errors import AudioError, AudioWarning, ParameterError
 from .recipes import Recipe, get_recipe
 from .stages import Chain, Flow
@@ -68,8 +68,10 @@ def extract(
     threads: int | None = None,
     block_size: int | None = None,
     strict: bool = False,
+    start: float | None = None,
+    stop: float | None = None,
 ) -> FeatureMap:
-    """The feature map of a recording.
+    """The feature map of a recording, or of what lies between two times of it.
 
     Where the recipe has a sample rate and the recording another one, it is resampled to the recipe's by soxr, quality
     "HQ"; where the recipe has a duration, the recording is then cut or padded with zeros at its end. Cut or not, all of
@@ -91,7 +93,10 @@ def extract(
     block_size : int, optional
         How many samples of a file to read at a time. None of threads and block_size changes a bit of the result.
     strict : bool
-        Raise AudioError where a file holds less than its header says, instead of warning.
+        Raise AudioError where a file holds less than its header says, or ends before `stop`, instead of warning.
+    start, stop : float, optional
+        In seconds, rounded to the nearest sample: the recording is cut there, and frames see nothing of what is cut
+        off. Their times still are those of the recording. Uncompressed files are not read before `start`.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def extract(
     if channels not in CHANNELS:
         raise ParameterError(f"channels is {channels!r}; it must be one of {', '.join(CHANNELS)}")
     if not isinstance(source, str | bytes | os.PathLike) and not hasattr(source, "read"):
-        return _extract_array(source, recipe, sample_rate, channels, threads)
+        return _extract_array(source, recipe, sample_rate, channels, threads, start, stop)
     with AudioReader(source, strict=strict) as reader:
         if sample_rate is not None and sample_rate != reader.sample_rate:
             raise ParameterError(
@@ -131,16 +136,23 @@ def extract(
                 "leave it out for a file"
             )
         chain, intake = _prepared(recipe, reader.sample_rate, channels)
+        reader.select(start, stop)
         size = None if block_size is None else integer_at_least("block_size", block_size, 1)
         blocks = feature_blocks(chain, reader.blocks(size), threads=threads, intake=intake)
-        values = _joined(blocks, chain, intake, reader.channels, reader.frames)
+        values = _joined(blocks, chain, intake, reader.channels, reader.length)
         for note in reader.notes:
             warnings.warn(note, AudioWarning, stacklevel=2)
-        return _feature_map(values, chain, intake, reader.position, recipe)
+        return _feature_map(values, chain, intake, reader.first, reader.position, recipe)
 
 
 def _extract_array(
-    source: Any, recipe: Recipe, sample_rate: int | None, channels: str, threads: int | None
+    source: Any,
+    recipe: Recipe,
+    sample_rate: int | None,
+    channels: str,
+    threads: int | None,
+    start: float | None,
+    stop: float | None,
 ) -> FeatureMap:
     if sample_rate is None:
         raise ParameterError("the sample rate of an array is not known; give sample_rate, in Hz")
@@ -148,22 +160,32 @@ def _extract_array(
     if samples.shape[1] == 0:
         raise AudioError("the signal holds no samples", "empty")
     chain, intake = _prepared(recipe, sample_rate, channels)
+    first, end = selected(intake.source_rate, start, stop)
+    length = samples.shape[1] / intake.source_rate
+    if first >= samples.shape[1]:
+        raise AudioError(f"the signal is {length:g} s long; it holds nothing from {start:g} s on", "too short")
+    if end is not None and end > samples.shape[1]:
+        warnings.warn(f"the signal ends at {length:g} s, before the {stop:g} s asked for", AudioWarning, stacklevel=3)
+    samples = np.ascontiguousarray(samples[:, first:end])
     if intake.resamples or intake.samples is not None:
         blocks = feature_blocks(chain, [samples], threads=threads, intake=intake)
         values = _joined(blocks, chain, intake, *samples.shape)
     else:
         values = chain.run(mean_of_channels(samples) if intake.mono else samples, threads)
-    return _feature_map(values, chain, intake, samples.shape[1], recipe)
+    return _feature_map(values, chain, intake, first, first + samples.shape[1], recipe)
 
 
 def _prepared(recipe: Recipe, sample_rate: int, channels: str) -> tuple[Chain, Intake]:
     return recipe.build(sample_rate), recipe.intake(sample_rate, mono=channels == "mono")
 
 
-def _feature_map(values: NDArray[np.float32], chain: Chain, intake: Intake, samples: int, recipe: Recipe) -> FeatureMap:
+def _feature_map(
+    values: NDArray[np.float32], chain: Chain, intake: Intake, first: int, end: int, recipe: Recipe
+) -> FeatureMap:
+    times = chain.geometry.times(intake.length(end - first), intake.sample_rate)
     return FeatureMap(
         values=values,
-        frame_times=chain.geometry.times(intake.length(samples), intake.sample_rate),
+        frame_times=times + first / intake.source_rate if first else times,
         feature_names=chain.features,
         sample_rate=intake.sample_rate,
         source_rate=intake.source_rate,

@@ -42,6 +42,8 @@ def draw(
     recipe: str | os.PathLike[str] | Recipe = "gammatone-64",
     *,
     channel: int = 1,
+    start: float | None = None,
+    stop: float | None = None,
 ) -> None:
     """Write a picture of a sound file's waveform and feature map.
 
@@ -53,6 +55,8 @@ def draw(
     recipe : str, path or Recipe
     channel : int
         Counted from 1.
+    start, stop : float, optional
+        In seconds: what is shown, as `extract` takes them.
 
     Raises
     ------
@@ -77,12 +81,14 @@ def draw(
         if os.path.exists(picture) and os.path.samefile(source, picture):
             raise ParameterError(f"{reader.name} is the recording itself; the picture needs another name")
         recipe.build(rate)  # before a long file is read
+        reader.select(start, stop)
+        begin = reader.first / rate
         samples = np.concatenate([block[channel - 1] for block in reader.blocks()])
         where = name if reader.channels == 1 else f"{name}, channel {channel} of {reader.channels}"
         for note in reader.notes:
             warnings.warn(note, AudioWarning, stacklevel=2)
     features = extract(samples, recipe, sample_rate=rate)
-    save(figure_of(features, samples, where), picture)
+    save(figure_of(features, samples, where, begin), picture)
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -97,7 +103,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         raise ParameterError(f"{shown(path)}: the picture cannot be written: {error}") from None
 
 
-def figure_of(features: FeatureMap, samples: NDArray[Any], name: str = "") -> Figure:
+def figure_of(features: FeatureMap, samples: NDArray[Any], name: str = "", start: float = 0.0) -> Figure:
     """The waveform of one channel above its feature map, the first one of `features`.
 
     Parameters
@@ -107,6 +113,8 @@ def figure_of(features: FeatureMap, samples: NDArray[Any], name: str = "") -> Fi
         At the features' `source_rate`.
     name : str
         Of the recording, for the title.
+    start : float
+        The time of the first sample, in seconds; the features' times count from there.
 
     Raises
     ------
@@ -125,17 +133,18 @@ def figure_of(features: FeatureMap, samples: NDArray[Any], name: str = "") -> Fi
         )
     figure = Figure(figsize=(9, 4.8), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
-    _draw_waveform(top, samples, features.source_rate)
+    _draw_waveform(top, samples, features.source_rate, start)
     values, label, colours = _coloured(features)
     hop = features.recipe.build(features.source_rate).geometry.hop / features.sample_rate
-    times = features.frame_times
+    times = start + features.frame_times
     extent = (times[0] - hop / 2, times[-1] + hop / 2, -0.5, len(values) - 0.5)
     smooth = "nearest" if frames <= _COLUMNS // 4 else "auto"  # more frames than pixels are averaged
     image = bottom.imshow(values, origin="lower", aspect="auto", extent=extent, interpolation=smooth, **colours)
     _name_rows(bottom, features.feature_names)
     bottom.set_xlabel("time (s)")
     padded = features.recipe.duration is not None
-    bottom.set_xlim(0, max(seconds, extent[1]) if padded else seconds)
+    end = start + seconds
+    bottom.set_xlim(start, max(end, extent[1]) if padded else end)
     least, most = np.nanmin(values), np.nanmax(values)
     below, above = least < image.norm.vmin, most > image.norm.vmax
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
@@ -145,16 +154,16 @@ def figure_of(features: FeatureMap, samples: NDArray[Any], name: str = "") -> Fi
     return figure
 
 
-def _draw_waveform(axes: Axes, samples: NDArray[Any], rate: int) -> None:
+def _draw_waveform(axes: Axes, samples: NDArray[Any], rate: int, start: float) -> None:
     wave = as_samples(samples)[0]
     scale = -float(np.iinfo(wave.dtype).min) if wave.dtype.kind == "i" else 1.0
     step = len(wave) // _COLUMNS
     if step < 3:
-        axes.plot(np.arange(len(wave)) / rate, wave / scale, linewidth=0.4, color="black")
+        axes.plot(start + np.arange(len(wave)) / rate, wave / scale, linewidth=0.4, color="black")
     else:
         starts = np.arange(0, len(wave), step)
         low, high = np.minimum.reduceat(wave, starts) / scale, np.maximum.reduceat(wave, starts) / scale
-        axes.fill_between((starts + step / 2) / rate, low, high, linewidth=0.4, color="black")
+        axes.fill_between(start + (starts + step / 2) / rate, low, high, linewidth=0.4, color="black")
     axes.set_ylabel("amplitude")
 
 

@@ -1,7 +1,7 @@
 """Sound in: the only room that imports soundfile and soxr."""
 
 from .intake import Inlet, Intake
-from .reader import MAX_RATE, MIN_RATE, AudioReader, is_sound_name, shown, sound_suffixes
+from .reader import MAX_RATE, MIN_RATE, AudioReader, is_sound_name, selected, shown, sound_suffixes
 from .resample import MAX_RATIO, Resampler, resampled_length, resampling_delay
 from .samples import as_samples, mean_of_channels, scale_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "resampled_length",
     "resampling_delay",
     "scale_of",
+    "selected",
     "shown",
     "sound_suffixes",
 ]

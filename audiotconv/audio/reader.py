@@ -13,6 +13,7 @@ import functools
 import os
 import stat
 from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -21,11 +22,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..errors import AudioError, AudioFileError
+from ..errors import AudioError, AudioFileError, ParameterError
 from .container import Descriptor, FileObject, Header, read_header
 from .samples import check_amplitude
 
-__all__ = ["DECODED_VALUES", "MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "shown"]
+__all__ = ["DECODED_VALUES", "MAX_CHANNELS", "MAX_RATE", "MIN_RATE", "AudioReader", "selected", "shown"]
 
 MIN_RATE, MAX_RATE = 50, 2_000_000
 MAX_CHANNELS = 256
@@ -37,10 +38,13 @@ _AS_INT16 = {"PCM_16", "PCM_S8", "PCM_U8", "ULAW", "ALAW", "ALAC_16", "DPCM_8", 
 _AS_INT16 |= {"IMA_ADPCM", "MS_ADPCM", "GSM610", "G721_32", "G723_24", "G723_40", "VOX_ADPCM"}
 _AS_INT16 |= {"NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32"}
 _AS_INT32 = {"PCM_24", "PCM_32", "ALAC_20", "ALAC_24", "ALAC_32", "DWVW_24"}
+# Where a file of these can be entered anywhere with the same samples; others are decoded from their beginning.
+_ENTERED = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
 # Their length in the header is an estimate.
 _ESTIMATED_LENGTH = {"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
 _UNKNOWN_LENGTH = 2**62
 _MOST_SHOWN = 400
+_MOST_SECONDS = 1e9
 
 
 def shown(path: Any) -> str:
@@ -73,6 +77,8 @@ class AudioReader:
         Of the samples that `read` gives: int16, int32 (24-bit samples in the upper bits) or float32.
     frames : int or None
         What the header declares after libsndfile's own corrections; None where unknown.
+    first : int
+        The first sample to be read: 0, unless `select` says otherwise.
     position : int
         The next sample to be read.
     notes : list of str
@@ -99,7 +105,8 @@ class AudioReader:
         self.name = shown(source)
         self.strict = strict
         self.notes: list[str] = []
-        self.position = 0
+        self.first = self.position = 0
+        self._stop: int | None = None  # what `select` ends at, if not with the file
         self._decoded_to = 0
         self._descriptor: int | None = None
         self._file: soundfile.SoundFile | None = None
@@ -193,11 +200,57 @@ class AudioReader:
             self._truncated(self._header.truncated)
 
     def _truncated(self, how: str) -> None:
-        message = f"{self.name} is truncated: {how}"
+        if self.strict or not any("is truncated" in note for note in self.notes):
+            self._odd(f"{self.name} is truncated: {how}", "truncated")
+
+    def _odd(self, message: str, reason: str) -> None:
         if self.strict:
-            raise AudioError(message, "truncated")
-        if not any("is truncated" in note for note in self.notes):
-            self.notes.append(message)
+            raise AudioError(message, reason)
+        self.notes.append(message)
+
+    def select(self, start: float | None = None, stop: float | None = None) -> None:
+        """Read only what lies between two times, in seconds, rounded to the nearest sample: before the first `read`.
+
+        Where the file ends before `stop`, that goes to `notes`, or raises where the reader is strict.
+
+        Raises
+        ------
+        ParameterError
+            If the times are not finite, or not in order.
+        AudioError, AudioFileError
+            If the file ends before `start`, or cannot be decoded up to there.
+        """
+        first, end = selected(self.sample_rate, start, stop)
+        if self.frames is not None and self.subtype not in _ESTIMATED_LENGTH:
+            self._check_start(first, self.frames)
+        assert self._file is not None
+        if first and self.subtype in _ENTERED and self._file.seekable():
+            self._file.seek(first)
+            self._decoded_to = first
+        else:
+            while self._decoded_to < first:
+                self._held = self._decoded()
+                if self._held.shape[1] == 0:
+                    break
+            self._check_start(first, self._decoded_to)
+            self._held = self._held[:, max(0, self._held.shape[1] - (self._decoded_to - first)) :]
+        self.first = self.position = first
+        self._stop = end
+
+    def _check_start(self, first: int, length: int) -> None:
+        if first and first >= length:
+            raise AudioError(
+                f"{self.name} is {length / self.sample_rate:g} s long; it holds nothing from "
+                f"{first / self.sample_rate:g} s on",
+                "too short",
+            )
+
+    @property
+    def length(self) -> int | None:
+        """How many samples will be read, by the header; None where unknown."""
+        if self.frames is None:
+            return None if self._stop is None else self._stop - self.first
+        return max(0, min(self.frames, self._stop or self.frames) - self.first)
 
     # --- reading ---
 
@@ -214,7 +267,8 @@ class AudioReader:
             If the system cannot read the file.
         """
         parts: list[NDArray[Any]] = []
-        missing = count
+        missing = count if self._stop is None else min(count, self._stop - self.position)
+        count = missing
         while missing:
             if self._held.shape[1] == 0:
                 self._held = self._decoded()
@@ -255,16 +309,25 @@ class AudioReader:
 
     def finish(self) -> None:
         """Check, once all has been read, that the file held what it declared and did not change meanwhile."""
-        if self.frames is not None and self.position < self.frames and self.subtype not in _ESTIMATED_LENGTH:
-            self._truncated(f"its header declares {self.frames} samples and it holds {self.position}")
-        if self._header.samples is not None and self.position < self._header.samples:
-            self._truncated(f"its header declares at least {self._header.samples} samples and it holds {self.position}")
+        if self._stop is None:
+            self._check_length()
+        elif self.position < self._stop:
+            seconds = (
+                f"{self.position / self.sample_rate:g} s, before the {self._stop / self.sample_rate:g} s asked for"
+            )
+            self._odd(f"{self.name} ends at {seconds}", "too short")
         if self._descriptor is not None and self._before is not None:
             now = os.fstat(self._descriptor)
             if (now.st_size, now.st_mtime_ns) != (self._before.st_size, self._before.st_mtime_ns):
                 raise AudioError(f"{self.name} was changed while it was read; read it again", "changed while reading")
-        if self.position == 0:
+        if self.position == self.first:
             raise AudioError(f"{self.name} holds no samples", "empty")
+
+    def _check_length(self) -> None:
+        if self.frames is not None and self.position < self.frames and self.subtype not in _ESTIMATED_LENGTH:
+            self._truncated(f"its header declares {self.frames} samples and it holds {self.position}")
+        if self._header.samples is not None and self.position < self._header.samples:
+            self._truncated(f"its header declares at least {self._header.samples} samples and it holds {self.position}")
 
     def blocks(self, size: int | None = None) -> Iterator[NDArray[Any]]:
         """The file from the current position on, in blocks of `size` samples, the last one shorter; then `finish`.
@@ -310,6 +373,32 @@ class AudioReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def selected(sample_rate: int, start: float | None, stop: float | None) -> tuple[int, int | None]:
+    """The samples, from and to, that lie between two times in seconds; rounded to the nearest.
+
+    Raises
+    ------
+    ParameterError
+        If the times are not finite, or not in order.
+
+    Examples
+    --------
+    >>> selected(8000, 0.5, None), selected(8000, None, 0.25)
+    ((4000, None), (0, 2000))
+    """
+    for name, value in (("start", start), ("stop", stop)):
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        if value is not None and not (real and 0 <= value <= _MOST_SECONDS):
+            raise ParameterError(f"{name} is {value!r}; it must be a number of seconds of at least 0")
+    first = round((start or 0) * sample_rate)
+    if stop is None:
+        return first, None
+    end = round(stop * sample_rate)
+    if end <= first:
+        raise ParameterError(f"start is {start or 0:g} s and stop {stop:g} s; no sample lies between them")
+    return first, end
 
 
 @functools.cache

@@ -22,7 +22,10 @@ __all__ = ["FeatureStore", "StoredFeatures", "load"]
 
 @dataclass(frozen=True, eq=False)
 class StoredFeatures:
-    """One recording of a store. `values`: (channels, features, frames); `sample_rate` is the recording's."""
+    """One recording of a store. `values`: (channels, features, frames); `sample_rate` is the recording's.
+
+    Values of an npy store are mapped from its file: only what is used is read, and they cannot be written to.
+    """
 
     key: str
     path: str
@@ -128,9 +131,12 @@ class FeatureStore:
     def _whole(self, meta: dict[str, Any]) -> NDArray[np.float32]:
         if meta["file"] not in self._files:
             raise ValueError(f"the index names {meta['file']!r}, which is not one of its files")
-        read: Any = np.lib.format.read_array  # typed in some versions of NumPy only
-        with open(self._folder / meta["file"], "rb") as file:
-            values: NDArray[np.float32] = read(file, allow_pickle=False)
+        opened: Any = np.lib.format.open_memmap  # typed in some versions of NumPy only
+        path = self._folder / meta["file"]
+        if meta["shape"][2]:
+            values: NDArray[np.float32] = np.asarray(opened(path, mode="r"))
+        else:  # nothing cannot be mapped
+            values = np.load(path, allow_pickle=False)
         if list(values.shape) != meta["shape"] or values.dtype != np.float32:
             raise ValueError(f"{meta['file']!r} is {values.dtype} of shape {list(values.shape)}")
         return values

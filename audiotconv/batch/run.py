@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -15,16 +17,22 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..audio import AudioReader, shown
-from ..errors import AudioFileError, AudiotconvError, ParameterError, StoreError
+from ..audio import AudioReader, Intake, shown
+from ..errors import AudioError, AudioFileError, AudiotconvError, ParameterError, StoreError
 from ..extraction import CHANNELS, feature_blocks
 from ..kernels.compile import available_threads
 from ..recipes import Recipe, get_recipe
+from ..stages import Chain
 from ..stages.checks import integer_at_least
 from .folder import RunFolder
 from .manifest import FORMATS
 from .plan import Failure, Item, plan, text
 from .sinks import Kept, NpySink, ParquetSink, Recording, Sink
+
+# What a run takes at most, measured: the process with its libraries, and for each recording at a time its blocks on
+# their way from the decoder to the store.
+_BASE, _EACH = 190e6, 35e6
+_COPIES = 3  # of what a whole-signal stage sees: in parts, joined, and its result
 
 __all__ = ["Failure", "FolderReport", "Progress", "extract_folder"]
 
@@ -110,6 +118,7 @@ class _Settings:
     channels: str
     strict: bool
     threads: int
+    memory: float  # bytes that one recording may take
 
 
 def extract_folder(
@@ -122,6 +131,7 @@ def extract_folder(
     label: str | None = None,
     channels: str = "keep",
     strict: bool = False,
+    max_memory: int | str | None = None,
     progress: Callable[[Progress], Any] | None = None,
 ) -> FolderReport:
     """Extract the features of every recording in folders and files into a feature store.
@@ -146,6 +156,10 @@ def extract_folder(
     channels : "keep" or "mono"
     strict : bool
         Set recordings aside that hold less than their header says.
+    max_memory : int or str, optional
+        Bytes, or a text such as "2 GB", that the run's process is to stay within. Long recordings never take more than
+        short ones, unless a stage of the recipe needs them whole: those that would need too much are set aside, and
+        fewer recordings are processed at a time where the limit asks for it.
     progress : callable, optional
         Called now and then, from this thread, with a `Progress`.
 
@@ -180,6 +194,8 @@ def extract_folder(
     if label not in (None, "parent"):
         raise ParameterError(f'label is {label!r}; it must be "parent" or None')
     workers = available_threads() if workers is None else integer_at_least("workers", workers, 1)
+    limit = _bytes(max_memory)
+    workers = max(1, min(workers, int((limit - _BASE) / _EACH))) if limit < math.inf else workers
     inputs = [source] if isinstance(source, str | bytes | os.PathLike) else list(source)
     items, failures = plan(inputs)
     if not items and failures:
@@ -188,7 +204,9 @@ def extract_folder(
         raise AudioFileError(f"no sound file was found in {', '.join(shown(entry) for entry in inputs)}", "missing")
     folder = RunFolder(Path(os.fsdecode(target)))
     state = Progress(files=len(items), bytes=sum(item.size for item in items))
-    settings = _Settings(recipe, label == "parent", channels, strict, max(1, workers // len(items)))
+    at_once = min(workers, len(items))
+    each = (limit - _BASE) / at_once - _EACH
+    settings = _Settings(recipe, label == "parent", channels, strict, max(1, workers // len(items)), each)
     warnings: list[str] = []
     resampled: Counter[int] = Counter()
     done = frames = 0
@@ -282,6 +300,39 @@ def _wait(future: Future[_Outcome]) -> None:
         pass
 
 
+def _bytes(limit: int | str | None) -> float:
+    """A limit of memory in bytes; infinite without one."""
+    if limit is None:
+        return math.inf
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*", str(limit))
+    value = 0.0
+    if match and not isinstance(limit, bool):
+        number, prefix, binary = match.groups()
+        value = float(number) * (1024 if binary else 1000) ** " kMGT".index(prefix or " ")
+    if value < _BASE + _EACH:
+        raise ParameterError(
+            f"max_memory is {limit!r}; it must be a number of bytes, or a text such as '2 GB', of at least "
+            f"{(_BASE + _EACH) / 1e6:.0f} MB"
+        )
+    return value
+
+
+def _check_memory(reader: AudioReader, chain: Chain, intake: Intake, settings: _Settings) -> None:
+    """Set a recording aside whose whole-signal stages would hold more than there is for it."""
+    if reader.frames is None or settings.memory == math.inf:
+        return
+    values = chain.held(intake.length(reader.frames)) * intake.channels(reader.channels)
+    need = _COPIES * 4 * values
+    if need > settings.memory:
+        stages = settings.recipe.whole_stages(reader.sample_rate)
+        raise AudioError(
+            f"{reader.name} would take {need / 1e6:,.0f} MB, as stage {stages[0]} of recipe {settings.recipe.name} "
+            f"needs it whole, and there are {settings.memory / 1e6:,.0f} MB for it; raise max_memory, or process fewer "
+            "recordings at a time",
+            "too large",
+        )
+
+
 class _Stopped(Exception):  # noqa: N818
     """The run has ended: a worker gives up its recording."""
 
@@ -294,6 +345,7 @@ def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop:
         with AudioReader(item.path, strict=settings.strict) as reader:
             chain = settings.recipe.build(reader.sample_rate)
             intake = settings.recipe.intake(reader.sample_rate, mono=settings.channels == "mono")
+            _check_memory(reader, chain, intake, settings)
             recording = Recording(
                 item=item,
                 label=text(item.label) if settings.label else None,

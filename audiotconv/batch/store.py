@@ -15,7 +15,7 @@ from .folder import finish
 
 __all__ = ["ROW_VALUES", "SCHEMA", "Part", "ShardWriter", "write_index"]
 
-ROW_VALUES = 1 << 20  # values in one row at most (4 MiB): longer recordings go on in further rows
+ROW_VALUES = 1 << 18  # values in one row at most (1 MiB): longer recordings go on in further rows
 _GROUP_VALUES = 1 << 20
 _SHARD_VALUES = 1 << 26
 

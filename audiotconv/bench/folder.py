@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from .librosa_folder import librosa_on_folder
 
 __all__ = ["LOG_MEL", "folder_run", "memory_of_long_file", "reading_share", "write_wav"]
 
+_MOST_WAV = (1 << 32) - 64
 _RATE = 16_000
 
 
@@ -36,19 +38,26 @@ LOG_MEL = {
 }
 
 
-def write_wav(path: Path, samples: int, noise: bool = True) -> None:
-    """A mono 16-bit WAV file of noise and a tone; or, without noise, a hole of digital silence, whatever its length."""
-    size = 2 * samples
-    head = b"RIFF" + (36 + size).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
-    head += (1).to_bytes(2, "little") + (1).to_bytes(2, "little") + _RATE.to_bytes(4, "little")
-    head += (2 * _RATE).to_bytes(4, "little") + (2).to_bytes(2, "little") + (16).to_bytes(2, "little")
-    head += b"data" + size.to_bytes(4, "little")
+def write_wav(path: Path, samples: int, noise: bool = True, rate: int = _RATE, channels: int = 1) -> None:
+    """A 16-bit WAV file of noise and a tone; or, without noise, a hole of digital silence, whatever its length.
+
+    Where it is longer than a WAV file can be it is an RF64 file.
+    """
+    frame = 2 * channels
+    size = frame * samples
+    layout = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, frame * rate, frame, 16)
+    if size < _MOST_WAV:
+        head = struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + layout + struct.pack("<4sI", b"data", size)
+    else:
+        sizes = struct.pack("<4sIQQQI", b"ds64", 28, 72 + size, size, samples, 0)
+        head = struct.pack("<4sI4s", b"RF64", 0xFFFFFFFF, b"WAVE") + sizes + layout
+        head += struct.pack("<4sI", b"data", 0xFFFFFFFF)
     with open(path, "wb") as file:
         file.write(head)
         if noise:
             rng = np.random.default_rng(samples)
-            tone = np.sin(2 * np.pi * 440 / _RATE * np.arange(samples))
-            file.write((rng.standard_normal(samples) * 3000 + tone * 3000).astype("<i2").tobytes())
+            tone = np.sin(2 * np.pi * 440 / rate * np.arange(samples))[:, None]
+            file.write((rng.standard_normal((samples, channels)) * 3000 + tone * 3000).astype("<i2").tobytes())
         else:
             file.truncate(len(head) + size)
 
@@ -137,11 +146,11 @@ finally:
 """
 
 
-def memory_of_long_file(hours: float, recipe: str, form: str) -> dict[str, float]:
+def memory_of_long_file(hours: float, recipe: str, form: str, rate: int, channels: int) -> dict[str, float]:
     """Peak resident memory (MB) and time (s) of the command line on one long recording."""
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "long.wav"
-        write_wav(path, int(hours * 3600 * _RATE), noise=False)
+        write_wav(path, int(hours * 3600 * rate), noise=False, rate=rate, channels=channels)
         command = [sys.executable, "-c", _MEASURED, "extract", str(path), "-o", str(Path(name) / "out")]
         start = time.perf_counter()
         done = subprocess.run([*command, "--recipe", recipe, "--format", form], capture_output=True, text=True)

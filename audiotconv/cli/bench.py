@@ -214,15 +214,17 @@ def reading(
 
 @bench_app.command()
 def memory(
-    hours: Annotated[float, typer.Option(min=0.001, help="Length of the recording (silence, 16 kHz, 16 bit).")] = 6.0,
+    hours: Annotated[float, typer.Option(min=0.001, help="Length of the recording (silence, 16 bit).")] = 24.0,
     recipe: Annotated[str, typer.Option()] = "gammatone-64",
     format: Annotated[Format, typer.Option()] = Format.PARQUET,
+    rate: Annotated[int, typer.Option(min=50, help="In Hz.")] = 16_000,
+    channels: Annotated[int, typer.Option(min=1)] = 1,
     as_json: Json = False,
 ) -> None:
     """Peak resident memory of `audiotconv extract` on one long recording."""
     from ..bench.folder import memory_of_long_file
 
-    result = memory_of_long_file(hours, recipe, format.value)
+    result = memory_of_long_file(hours, recipe, format.value, rate, channels)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
         return

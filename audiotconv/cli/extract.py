@@ -51,6 +51,14 @@ def extract(
     strict: Annotated[
         bool, typer.Option("--strict", help="Set files aside that hold less than their header says.")
     ] = False,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--max-memory",
+            metavar="SIZE",
+            help='What the run may take, such as "2 GB"; recordings that need more are set aside.',
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Extract the features of sound files and folders into a feature store.
@@ -72,6 +80,7 @@ def extract(
             label=label.value if label else None,
             channels="mono" if mono else channels.value,
             strict=strict,
+            max_memory=max_memory,
             progress=progress,
         )
     if as_json:

@@ -26,6 +26,8 @@ def show(
         ),
     ] = None,
     channel: Annotated[int, typer.Option(min=1, help="Which channel, counted from 1.")] = 1,
+    start: Annotated[float | None, typer.Option(help="Where to begin, in seconds.")] = None,
+    stop: Annotated[float | None, typer.Option(help="Where to end, in seconds.")] = None,
 ) -> None:
     """Draw a recording: its waveform above its feature map (needs matplotlib)."""
     from ..audio import shown
@@ -35,7 +37,7 @@ def show(
     picture = Path(file.with_suffix(".png").name if file.name else "picture.png") if output is None else output
     with warnings.catch_warnings(record=True) as notes, announced_compilation(console_for(stderr=True)):
         warnings.simplefilter("always", AudioWarning)
-        draw(file, picture, recipe, channel=channel)
+        draw(file, picture, recipe, channel=channel, start=start, stop=stop)
     for note in notes:
         if issubclass(note.category, AudioWarning):
             typer.echo(f"warning: {note.message}", err=True)

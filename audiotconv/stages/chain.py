@@ -46,6 +46,17 @@ class Chain:
         self.features = self.stages[-1].features
         self.operations = self.stages[0].operations  # what comes later works on frames, of which there are few
 
+    def held(self, n: int) -> int:
+        """How many values of a channel, of n samples, are held at a time by stages that need a whole signal."""
+        most, width = 0, 1
+        for stage in self.stages:
+            if stage.whole:
+                most = max(most, n * width)
+            n, width = stage.geometry.count(n), len(stage.features)
+            if stage.whole:
+                most = max(most, n * width)
+        return most
+
     def run(self, x: NDArray[Any], threads: int | None = None) -> NDArray[np.float32]:
         """All frames of a whole signal.
 
