@@ -208,7 +208,7 @@ class Stream:
         given = self._flow.given
         times = self._chain.geometry.times_of(given - values.shape[2], given, self._intake.sample_rate)
         if self._batch is not None:
-            values = values.reshape(self._batch, -1, *values.shape[1:])
+            values = values.reshape(self._batch, len(values) // self._batch, *values.shape[1:])
         return FeatureMap(
             values=values,
             frame_times=times,
@@ -271,7 +271,8 @@ class Stream:
                 self.recipe, self.sample_rate, self.channels,
                 batch=self._batch, mono=self._mono, threads=self._threads,
             )  # fmt: skip
-            fresh._inlet.restore(_below("inlet/", arrays))
+            if not over:
+                fresh._inlet.restore(_below("inlet/", arrays))
             fresh._flow.restore(_below("flow/", arrays))
             fresh._dtype = None if dtype is None else np.dtype(dtype)
             fresh._over = bool(over)

@@ -379,3 +379,82 @@ def test_own_recordings():
         reader, samples = everything(path, strict=True)
         assert samples.shape[1] > 0.2 * reader.sample_rate
         assert np.abs(samples.astype(np.float32) * scale_of(samples.dtype)).max() > 0.1
+
+
+SELECTED = [
+    ("a.wav", "PCM_16"),
+    ("a.wav", "FLOAT"),
+    ("a.wav", "IMA_ADPCM"),
+    ("a.flac", "PCM_24"),
+    ("a.ogg", "VORBIS"),
+    ("a.mp3", "MPEG_LAYER_III"),
+]
+
+
+@pytest.mark.parametrize(("name", "subtype"), SELECTED)
+@pytest.mark.parametrize("times", [(0.1, 0.4), (0.25, None), (None, 0.3), (0.9, 0.9001), (0, 5)])
+def test_a_stretch_of_a_file_is_that_of_the_whole(tmp_path, name, subtype, times, monkeypatch):
+    monkeypatch.setattr("audiotconv.audio.reader.DECODED_VALUES", 5000)  # so that several are decoded
+    path = write(tmp_path / name, n=16000, rate=16000, subtype=subtype)
+    _, whole = everything(path)
+    first, end = round((times[0] or 0) * 16000), None if times[1] is None else round(times[1] * 16000)
+    with AudioReader(path) as reader:
+        reader.select(*times)
+        assert (reader.first, reader.position) == (first, first)
+        samples = np.concatenate(list(reader.blocks(700)), axis=1)
+        np.testing.assert_array_equal(samples, whole[:, first:end])
+        if "ADPCM" not in subtype and "MPEG" not in subtype:  # which fill their last block
+            assert reader.length == samples.shape[1]
+        assert len(reader.notes) == (times[1] == 5)
+
+
+def test_stretches_that_are_not_there(tmp_path):
+    path = write(tmp_path / "a.wav", n=1000, rate=8000)
+    for times, words in (
+        ((-1, None), "start is -1; it must be"),
+        ((None, "2"), "stop is '2'"),
+        ((float("nan"), None), "start is nan"),
+        ((0.1, 0.1), "no sample lies between"),
+        ((None, 1e-6), "no sample lies between"),
+        ((True, None), "start is True"),
+    ):
+        with AudioReader(path) as reader, pytest.raises(ParameterError, match=words):
+            reader.select(*times)
+    with AudioReader(path) as reader, pytest.raises(AudioError, match=r"0.125 s long; it holds nothing from 3 s on"):
+        reader.select(3)
+    with AudioReader(path, strict=True) as reader:
+        reader.select(0.1, 3)
+        with pytest.raises(AudioError, match=r"ends at 0.125 s, before the 3 s asked for"):
+            list(reader.blocks())
+    write(tmp_path / "a.mp3", n=8000, rate=16000, subtype="MPEG_LAYER_III")
+    with AudioReader(tmp_path / "a.mp3") as reader, pytest.raises(AudioError, match="it holds nothing from 30 s on"):
+        reader.select(30)
+
+
+@pytest.mark.parametrize("kind", ["RF64", "W64"])
+def test_files_of_more_than_4_gb(tmp_path, kind):
+    """Read from their end: a hole on the disk, and behind it what shows that positions are right."""
+    path = tmp_path / f"a.{'wav' if kind == 'RF64' else 'w64'}"
+    frames, tail = (1 << 31) + 5000, np.arange(1000, dtype="<i2")
+    with soundfile.SoundFile(path, "w", 16000, 1, "PCM_16", format=kind) as file:
+        file.write(np.zeros(1, np.int16))
+    head = path.read_bytes()[:-2]
+    size = 2 * frames
+    if kind == "RF64":
+        at = head.index(b"ds64") + 8
+        head = head[:at] + struct.pack("<QQQ", len(head) + size - 8, size, frames) + head[at + 24 :]
+        assert head[-4:] == b"\xff\xff\xff\xff"
+    else:
+        head = head[:16] + struct.pack("<Q", len(head) + size) + head[24:-8] + struct.pack("<Q", size + 24)
+    with open(path, "wb") as file:
+        file.write(head)
+        file.truncate(len(head) + size - tail.nbytes)
+        file.seek(0, os.SEEK_END)
+        file.write(tail.tobytes())
+    with AudioReader(path, strict=True) as reader:
+        assert reader.frames == frames
+        reader.select((frames - 1500) / 16000)
+        samples = reader.rest()
+    assert samples.shape == (1, 1500)
+    assert not samples[0, :500].any()
+    np.testing.assert_array_equal(samples[0, 500:], tail)

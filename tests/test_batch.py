@@ -425,3 +425,44 @@ def test_a_run_in_which_all_fails_does_not_replace_a_store(folder, tmp_path):
         atc.extract_folder(folder / "dogs" / "page.wav", out, RECIPE)
     assert contents(out) == before
     assert len(atc.load(out)) == 3
+
+
+@pytest.mark.parametrize("limit", [400_000_000, "400 MB", "0.4GB", "400M", "390 MiB"])
+def test_a_limit_of_memory(folder, tmp_path, limit):
+    report = atc.extract_folder(folder, tmp_path / "out", RECIPE, max_memory=limit)
+    assert report.done == 3
+
+
+@pytest.mark.parametrize("limit", [0, -1, "much", "1 MB", True, "1e9"])
+def test_impossible_limits_of_memory(folder, tmp_path, limit):
+    with pytest.raises(ParameterError, match=r"max_memory is .* of at least 225 MB"):
+        atc.extract_folder(folder, tmp_path / "out", RECIPE, max_memory=limit)
+
+
+def test_recordings_that_would_take_too_much(folder, tmp_path, monkeypatch):
+    """Only where a stage needs the whole: what streams takes as much for a long recording as for a short one."""
+    monkeypatch.setattr("audiotconv.batch.run._EACH", 1e3)
+    monkeypatch.setattr("audiotconv.batch.run._COPIES", 1e6)
+    options = {"max_memory": int(190e6 + 1e6), "workers": 1}
+    assert atc.extract_folder(folder, tmp_path / "out", RECIPE, **options).done == 3
+    whole = atc.Recipe.from_dict(
+        {
+            "name": "whole",
+            "version": 1,
+            "stage": [
+                {"kind": "spectrum", "window": "hann", "length": "25 ms", "hop": "10 ms"},
+                {"kind": "normal", "mode": "utterance"},
+            ],
+        }
+    )
+    report = atc.extract_folder(folder, tmp_path / "other", whole, **options)
+    assert {failure.reason for failure in report.failures} == {"empty", "not audio", "too large"}
+    message = next(failure.message for failure in report.failures if failure.reason == "too large")
+    assert "as stage normal of recipe whole needs it whole" in message
+
+
+def test_values_of_an_npy_store_are_mapped(folder, tmp_path):
+    atc.extract_folder(folder, tmp_path / "out", RECIPE, format="npy")
+    values = atc.load(tmp_path / "out")[0].values
+    assert not values.flags.writeable
+    assert not values.flags.owndata

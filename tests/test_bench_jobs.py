@@ -61,3 +61,13 @@ def test_start_of_what_fails(run):
 
     with pytest.raises(RuntimeError, match="exit code 2: audiotconv: there is no recipe"):
         start_times("none", 0.5, 1)
+
+
+def test_stream(run):
+    text = run("stream", "--only", "100 ms", "--repeats", 1)
+    assert "a push of 10 ms takes" in text
+    assert "audiotconv whole" in text
+    found = json.loads(run("stream", "--repeats", 1, "--json"))
+    assert found["pushes"]["kaldi-fbank-80"]["p99_us"] >= found["pushes"]["kaldi-fbank-80"]["median_us"] > 0
+    assert all(row["error"] < 3e-5 for row in found["results"])
+    assert len({row["case"] for row in found["results"]}) == 3

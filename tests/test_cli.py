@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import signal
@@ -484,3 +485,117 @@ def test_ctrl_c_stops_cleanly(tmp_path):
     assert error.splitlines()[-1] == "audiotconv: stopped; nothing of this run was written"
     assert "Traceback" not in error
     assert not out.exists()
+
+
+PCM = (np.random.default_rng(0).standard_normal((2, 3000)) * 3000).astype("<i2")
+
+
+@pytest.fixture
+def piped(monkeypatch, run, tmp_path):
+    """`audiotconv stream` with bytes on standard input, a few at a time."""
+
+    def piped(data, *arguments, at_once=701):
+        class Pipe(io.BytesIO):
+            def read(self, most=-1):
+                return super().read(min(most, at_once))
+
+            raw = property(lambda self: self)
+
+        class Input:
+            buffer = Pipe(data)
+            isatty = staticmethod(lambda: False)
+
+        monkeypatch.setattr(sys, "stdin", Input)
+        return run("stream", "--rate", 8000, "--recipe", SMALL, *arguments)
+
+    return piped
+
+
+def test_stream(piped):
+    whole = atc.extract(PCM, SMALL, sample_rate=8000)
+    code, out, error = piped(PCM.T.tobytes(), "--channels", 2, "--stats")
+    lines = [json.loads(line) for line in out.splitlines()]
+    values = np.array([line["values"] for line in lines], np.float32).transpose(1, 2, 0)
+    assert code == 0
+    np.testing.assert_array_equal(values, whole.values)
+    np.testing.assert_allclose([line["time"] for line in lines], whole.frame_times, rtol=1e-8)
+    assert "0.38 s of audio" in error
+    assert "x real time" in error
+    assert "latency" in error
+    _, out, _ = piped(PCM.T.tobytes(), "--channels", 2, "--mono")
+    mono = atc.extract(PCM, SMALL, sample_rate=8000, channels="mono").values[0]
+    values = np.array([json.loads(line)["values"][0] for line in out.splitlines()], np.float32)
+    np.testing.assert_array_equal(values.T, mono)
+
+
+def test_stream_of_floats(piped):
+    x = (PCM[0] / 32768).astype("<f4")
+    lines = [json.loads(line) for line in piped(x.tobytes(), "--dtype", "float32")[1].splitlines()]
+    want = atc.extract(x, SMALL, sample_rate=8000).values
+    np.testing.assert_array_equal(np.array([line["values"][0] for line in lines], np.float32).T, want[0])
+
+
+def test_stream_of_nothing_and_of_half_a_sample(piped):
+    assert piped(b"") == (0, "", "")
+    code, out, error = piped(b"abc", "--channels", 2)
+    assert (code, out) == (0, "")
+    assert "its last 3 bytes are left out" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--recipe", "whisper-80"), "cannot stream: its stage range"),
+        (("--rate", "0"), "--rate"),
+        (("--dtype", "int8"), "--dtype"),
+        (("--recipe", "whispr"), "there is no recipe"),
+    ],
+)
+def test_wrong_streams(piped, arguments, words):
+    code, out, error = piped(b"", *arguments)
+    assert (code, out) == (2, "")
+    assert words in error
+
+
+def test_stream_of_bad_samples(piped):
+    x = np.zeros(900, "<f4")
+    x[500] = np.inf
+    code, _, error = piped(x.tobytes(), "--dtype", "float32")
+    assert code == 2
+    assert "is inf; every sample must be finite" in error
+
+
+def test_stream_from_a_terminal(run, monkeypatch):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    code, _, error = run("stream", "--rate", 8000, "--recipe", SMALL)
+    assert code == 2
+    assert "standard input is a terminal" in error
+
+
+@pytest.mark.skipif(not JIT, reason="a process of its own")
+def test_stream_in_a_pipe(tmp_path):
+    """Raw frames as they come; whoever stops reading ends it; so does Ctrl-C."""
+    command = [sys.executable, "-m", "audiotconv", "stream", "--rate", "8000", "--recipe", str(SMALL)]
+    options = {"cwd": ROOT, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    done = subprocess.run([*command, "--format", "float32"], cwd=ROOT, input=PCM[0].tobytes(), capture_output=True)
+    want = atc.extract(PCM[0], SMALL, sample_rate=8000).values[0]
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(np.frombuffer(done.stdout, "<f4").reshape(-1, len(want)).T, want)
+    process = subprocess.Popen(command, **options)
+    process.stdin.write(PCM[0].tobytes())
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline())["values"]  # while the input is still open
+    process.stdout.close()
+    process.stdin.write(PCM[0].tobytes())
+    process.stdin.close()
+    assert process.wait(60) == 0, process.stderr.read()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    process = subprocess.Popen(command, **options)
+    process.stdin.write(PCM[0].tobytes())
+    process.stdin.flush()
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error.decode().startswith("audiotconv: stopped;")

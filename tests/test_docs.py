@@ -86,6 +86,8 @@ def test_examples_run(path, monkeypatch, capsys, tmp_path):
     runpy.run_path(str(path), run_name="__main__")
     said = capsys.readouterr().out
     expected = {
+        "live": ["64 bands, latency 17.2 ms", "76 frames"],
+        "long_file": ["24.0 h at", "03:00, 11:00, 20:00", "200 frames from 10800.0 s on"],
         "folder": ["40 of 40 recordings", "(40, 64), 10 labels"],
         "onsets": ["24-bit.wav: 0.0", "0.36 s", "0.65 s"],
         "own_njit": ["sine: 1.414", "square wave: 1.0"],

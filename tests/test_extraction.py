@@ -257,3 +257,23 @@ def test_features_of_whatever_is_accepted_are_finite(tmp_path, recipe, rng):
         rate = 16000 if source is samples else None
         with pytest.raises(AudioError, match=r"sample 300 of channel 2 is 1e[+]20.*at most 1e[+]12"):
             atc.extract(source, recipe, sample_rate=rate)
+
+
+def test_what_lies_between_two_times(tmp_path):
+    path = write(tmp_path / "a.wav", n=N, channels=2)
+    samples, rate = soundfile.read(path, dtype="int16")
+    whole = atc.extract(path, SMALL)
+    want = atc.extract(samples[160:640].T.copy(), SMALL, sample_rate=rate)
+    for source, options in ((path, {}), (samples.T, {"sample_rate": rate})):
+        got = atc.extract(source, SMALL, start=0.02, stop=0.08, **options)
+        np.testing.assert_array_equal(got.values, want.values)
+        np.testing.assert_array_equal(got.frame_times, want.frame_times + 0.02)
+    assert np.isin(got.frame_times.round(9), whole.frame_times.round(9)).all()
+    with pytest.warns(AudioWarning, match="before the 100 s asked for"):
+        atc.extract(path, SMALL, stop=100)
+    with pytest.warns(AudioWarning, match="the signal ends at"):
+        atc.extract(samples.T, SMALL, stop=100, sample_rate=rate)
+    with pytest.raises(AudioError, match="nothing from 100 s on"):
+        atc.extract(samples.T, SMALL, start=100, sample_rate=rate)
+    with pytest.raises(AudioError, match="nothing from 100 s on"):
+        atc.extract(path, SMALL, start=100)

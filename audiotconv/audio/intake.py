@@ -166,7 +166,7 @@ class Inlet:
             If the state cannot be that of a like one.
         """
         missing, kind = state.get("missing"), state.get("kind")
-        if missing is None or kind is None or kind.shape != self._empty.shape:
+        if missing is None or missing.shape or kind is None or kind.shape != self._empty.shape:
             raise ParameterError("the state of the samples' way in is not whole")
         if self._missing is not None:
             self._missing = min(self._missing, max(0, int(missing)))
