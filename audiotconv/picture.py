@@ -172,6 +172,8 @@ def _coloured(features: FeatureMap) -> tuple[NDArray[Any], str, dict[str, Any]]:
     values = features.values[0]
     kinds = [kind for kind, _ in features.recipe.stages]
     given = [dict(stage) for _, stage in features.recipe.stages]
+    while kinds[-1] == "pool" and given[-1]["how"] in ("max", "min", "mean", "median"):
+        kinds, given = kinds[:-1], given[:-1]  # as what is pooled
     magnitude = any(stage.get("values") == "magnitude" for stage in given)
     last, names = kinds[-1], features.feature_names
     if last in ("waveform", "shape"):

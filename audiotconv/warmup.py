@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .filters import sinc_bank
+from .kernels.add import add
 from .kernels.compile import available_threads
 from .recipes import Recipe, get_recipe, list_recipes
 from .stages import conv1d, filter_energy, pool1d
@@ -34,6 +35,8 @@ def warmup_steps() -> Iterator[tuple[str, Callable[[], Any]]]:
                 yield f"conv1d by {method}, {kind}, {form}", partial(conv1d, x, weight, method=method, threads=threads)
             for hop in (4, 60):  # overlapping windows and windows far apart have kernels of their own
                 yield f"pool1d, {kind}, {form}", partial(pool1d, x, 4, hop, threads=threads)
+        one = np.zeros(16, np.float32)
+        yield f"sums, {form}", partial(add, one, one, 0, 0.0, one, threads=threads)
         bank = sinc_bank(2, sample_rate=16000, span=9)
         energy = partial(filter_energy, np.zeros(64), bank, window=4, hop=4, method="overlap-save", threads=threads)
         yield f"filter_energy, {form}", energy

@@ -51,6 +51,7 @@ def test_every_kind_says_what_its_parameters_mean():
         ([SPECTRUM, MEL, LOG, {"kind": "normal", "mode": "given", "mean": [1] * 8, "std": 2, "variance": True}], []),
         ([SPECTRUM, MEL, LOG, {"kind": "range", "below": 80, "from_maximum": True}], []),
         ([SPECTRUM, MEL, {"kind": "gaussian-pool", "length": 5, "hop": "20 ms"}], []),
+        ([SPECTRUM, MEL, {"kind": "pool", "how": "median", "length": "50 ms", "hop": "20 ms"}], []),
     ],
 )
 def test_kinds(stages, names):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import RecipeError
 from ...geometry import Geometry
-from ...stages import Deltas, GaussianPool, Log, MeanVariance, Pcen, Range, Stage
+from ...stages import Deltas, GaussianPool, Log, MeanVariance, Pcen, Pool1d, Range, Stage
 from ...stages.log import LOG_UNITS
 from ...stages.pcen import smoothing_of
 from ..quantities import Choice, Count, Flag, Length, Number, Numbers, Quantity
@@ -67,12 +67,24 @@ def _pcen(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> 
     return Pcen(before[-1].features, smoothing=smoothing, initial=initial, **{name: values[name] for name in names})
 
 
-def _gaussian_pool(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+_POOLS = ("max", "min", "mean", "energy", "rms", "ppv", "stats", "median")
+
+
+def _in_frames(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> tuple[int, int]:
+    """A window's length and hop."""
     rate = _frame_rate(before, sample_rate)
     size, hop = (
         value if isinstance(value, int) else max(1, round(value * rate)) for value in (values["length"], values["hop"])
     )
-    return GaussianPool(before[-1].features, size, hop, std=values["std"])
+    return size, hop
+
+
+def _gaussian_pool(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    return GaussianPool(before[-1].features, *_in_frames(values, sample_rate, before), std=values["std"])
+
+
+def _pool(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
+    return Pool1d(before[-1].features, *_in_frames(values, sample_rate, before), how=values["how"])
 
 
 FRAMES = {
@@ -139,6 +151,15 @@ FRAMES = {
             "std": Number("of the Gaussian, in halves of the window", default=0.4, least=1e-3, most=1e3),
         },
         _gaussian_pool,
+        takes_samples=False,
+    ),
+    "pool": StageKind(
+        {
+            "how": Choice(", ".join(_POOLS), default="mean", words=_POOLS),
+            "length": Length("the length of the window (an integer counts the frames before)"),
+            "hop": Length("from one frame to the next"),
+        },
+        _pool,
         takes_samples=False,
     ),
 }
