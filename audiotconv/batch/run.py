@@ -275,7 +275,7 @@ def _in_order(
     stop: list[bool] = []
     try:
         while True:
-            while len(waiting) < 2 * workers + 2 and (item := next(rest, None)) is not None:
+            while len(waiting) < 8 * workers + 16 and (item := next(rest, None)) is not None:
                 waiting.append(pool.submit(_process, item, settings, sink, state, stop))
             if not waiting:
                 return

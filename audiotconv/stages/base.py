@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -88,7 +89,7 @@ class Step(ABC):
 def aligned_empty(shape: tuple[int, ...], dtype: Any = np.float32) -> NDArray[Any]:
     """An uninitialised array that begins on a cache line, so that no vector of it lies on two."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     raw = np.empty(size + 64, np.uint8)
     start = -raw.ctypes.data % 64
     aligned: NDArray[Any] = raw[start : start + size].view(dtype).reshape(shape)
