@@ -42,7 +42,7 @@ class Change:
     before, after : tuple of int
         (features, frames) without and with the change; `after` is empty where the change cannot be made alone.
     reason : str
-        Why it cannot be made alone, or why values have no counterparts.
+        Why it cannot be made alone, why values have no counterparts, or that nothing changes.
     """
 
     what: str
@@ -156,7 +156,10 @@ def compare(
             reason = str(error).removeprefix(f"recipe {ours.name}, ")
             changes.append(Change(what, here, there, before=base.shape[1:], reason=f"not possible alone: {reason}"))
         else:
-            changes.append(Change(what, here, there, **_measured(base, changed)))
+            measured = _measured(base, changed)
+            if measured.get("largest") == 0 and base.shape == changed.shape:
+                measured["reason"] = "no effect here: at this rate, with A's other values, both do the same"
+            changes.append(Change(what, here, there, **measured))
     whole = Change("all", ours.name, theirs.name, **_measured(base, extract(clip, theirs, sample_rate=sample_rate)))
     least, most = float(base.values.min()), float(base.values.max())
     return Difference(tuple(sorted(changes, key=_effect)), whole, least, most)

@@ -125,6 +125,21 @@ def test_tiles(dtype, rng):
     assert (got[:, -1] == 55).all()
 
 
+@pytest.mark.parametrize("dtype", REALS)
+def test_tiles_without_what_is_negative(dtype):
+    count = lanes_of(dtype)
+    w = np.resize(np.array([-2, -0.0, 0, 3, np.nan, -np.inf, np.inf], dtype), 2 * count)
+
+    @njit
+    def work(w, out):
+        acc = simd.outer(simd.zeros(w, 1, 2), np.ones(1, w.dtype), 0, 0, simd.load_tile(w, 0, 2))
+        simd.store_rows(out, 0, 0, simd.relu(acc))
+
+    out = np.empty_like(w)
+    work(w, out)
+    np.testing.assert_array_equal(out, np.where(w < 0, 0, w))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int32])
 def test_transpose(dtype, rng):
     count = lanes_of(dtype)

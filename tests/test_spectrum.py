@@ -147,7 +147,7 @@ def test_torch(center, n_fft, rng):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": np.zeros(4)}, "not all of them zero"),
+        ({"window": np.zeros(4)}, "are all zero"),
         ({"window": [[1.0]]}, "one axis"),
         ({"window": [np.nan]}, "finite"),
         ({"hop": 0}, "hop is 0"),

@@ -153,4 +153,4 @@ def _torch_stack(x: NDArray[Any], weights: list[NDArray[Any]], size: int, span: 
                 parts.append(layers(signal[:, :, begin : at + size])[0, :, at - begin :])
             return torch.cat(parts, dim=1).numpy()
 
-    return {"torch chunks, context recomputed": chunks, "torch whole": whole}
+    return {"torch-chunks (context recomputed)": chunks, "torch-whole": whole}

@@ -53,7 +53,9 @@ def markdown(one: dict[str, Any], other: dict[str, Any] | None = None) -> str:
         "of FMA peak": [
             f"{ours['of_peak']:.0%}" if counted and ours["method"] != "overlap-save" else "" for _, ours, *_ in rows
         ],
-        "GB/s": [f"{ours['gb_per_second']:.1f}" if not counted else "" for _, ours, *_ in rows],
+        "GB/s": [
+            f"{ours['gb_per_second']:.1f}" if ours["gb_per_second"] and not counted else "" for _, ours, *_ in rows
+        ],
     }
     for family in families:
         cells = columns[f"{family} / ours"] = []

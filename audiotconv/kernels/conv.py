@@ -13,8 +13,8 @@ import numpy as np
 from numba import prange
 
 from .compile import kernel
-from .exp import SQUARED_MODULUS, activate
-from .simd import TILE_COLS, TILE_ROWS, copy, fma, gather, lanes, load, load_tile, outer, store, store_rows, zeros
+from .exp import RELU, SQUARED_MODULUS, activate
+from .simd import TILE_COLS, TILE_ROWS, copy, fma, gather, lanes, load, load_tile, outer, relu, store, store_rows, zeros
 
 __all__ = ["conv1d"]
 
@@ -104,15 +104,17 @@ def conv1d(x, weight, bias, leads, length, where, stride, left, kind, slope, out
                         row = (group * filters + block * TILE_ROWS) // 2 + pair
                         copy(edge, pair * width, out, (item * out.shape[1] + row) * outputs + start, here)
                     continue
+                if kind == RELU:
+                    acc = relu(acc)
                 to = ((item * groups + group) * filters + block * TILE_ROWS) * outputs + start
                 if used == TILE_ROWS and here == width:
                     store_rows(out, to, outputs, acc)
-                    if kind:
+                    if kind > RELU:
                         for row in range(TILE_ROWS):
                             activate(out, to + row * outputs, width, kind, slope, edge)
                 else:
                     store_rows(edge, 0, width, acc)
-                    if kind:
+                    if kind > RELU:
                         activate(edge, 0, TILE_ROWS * width, kind, slope, edge)
                     for row in range(used):
                         copy(edge, row * width, out, to + row * outputs, here)

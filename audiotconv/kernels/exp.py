@@ -136,8 +136,8 @@ def activate(a, at, count, kind, slope, edge):  # type: ignore[no-untyped-def]
 
     The last few go through the same vector code as the others, so a value's bits do not depend on its place.
     """
-    flat = a.reshape(-1)
     if kind == GELU and a.itemsize == 8:
+        flat = a.reshape(-1)
         for i in range(at, at + count):
             flat[i] = 0.5 * flat[i] * math.erfc(-flat[i] * 0.7071067811865476)
         return
@@ -147,6 +147,7 @@ def activate(a, at, count, kind, slope, edge):  # type: ignore[no-untyped-def]
     for i in range(0, whole, width):
         store(a, at + i, _activated(load(a, at + i), kind, factor))
     if whole < count:
+        flat = a.reshape(-1)
         for i in range(whole, count):
             edge[i - whole] = flat[at + i]
         store(edge, 0, _activated(load(edge, 0), kind, factor))

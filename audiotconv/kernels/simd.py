@@ -71,6 +71,7 @@ __all__ = [
     "minimum",
     "odds",
     "outer",
+    "relu",
     "select",
     "splat",
     "spread",
@@ -664,6 +665,23 @@ def _(acc: types.Type, a: types.Type, i: types.Type, step: types.Type, row: type
         return out
 
     return acc, lower
+
+
+def relu(tile: Any) -> Any:
+    """Zero in place of what is negative; NaN stays."""
+    return np.where(tile < 0, tile.dtype.type(0), tile)
+
+
+@_operation(relu)
+def _(tile: types.Type) -> Any:
+    if not isinstance(tile, TileType):
+        return None
+
+    def lower(context: Any, builder: ir.IRBuilder, kinds: Any, args: Any) -> ir.Value:
+        zero = ir.Constant(args[0].type, None)
+        return builder.select(builder.fcmp_ordered("<", args[0], zero), zero, args[0])
+
+    return tile, _each(lower, tile.rows * tile.cols)
 
 
 def store_rows(a: Any, i: int, step: int, tile: Any) -> None:

@@ -118,10 +118,10 @@ class Spectrum(FrameStage):
         seed: int = 0,
     ) -> None:
         taps = np.asarray(window, np.float64)
-        if taps.ndim != 1 or not np.isfinite(taps).all() or not taps.any():
-            raise ParameterError(
-                f"the window has the shape {taps.shape}; it must be one axis of finite values, not all of them zero"
-            )
+        if taps.ndim != 1 or not np.isfinite(taps).all():
+            raise ParameterError(f"the window has the shape {taps.shape}; it must be one axis of finite values")
+        if not taps.any():
+            raise ParameterError(f"the {len(taps)} values of the window are all zero; a longer one is needed")
         self.hop = integer_at_least("hop", hop, 1)
         n = self.n_fft = integer_at_least("n_fft", len(taps) if n_fft is None else n_fft, 1)
         if not len(taps) <= n <= _MOST_POINTS:
