@@ -232,8 +232,8 @@ class Stream:
     def save(self) -> bytes:
         """The stream's state, for `load` of an equal stream, now or in another process.
 
-        It holds what later frames still see: some thousand bytes for most recipes; with resampling, up to four seconds
-        of samples.
+        It holds what later frames still see: some thousand bytes for most recipes; with resampling, also the samples
+        of the stretch that is being resampled, about 131,000 of each channel at most.
         """
         head = {**self._kind(), "dtype": None if self._dtype is None else self._dtype.name, "over": self._over}
         arrays = {f"inlet/{name}": array for name, array in self._inlet.state().items()}

@@ -211,7 +211,8 @@ def joined(chain, blocks, channels, **options):
 @given(data=st.data())
 def test_whole_is_blocks_is_stream_on_any_number_of_threads(chain, data):
     geometry = chain.geometry
-    edges = [0, 1, geometry.span - 1, geometry.span, geometry.span + 1, geometry.hop * ROWS + 1]
+    edges = [0, 1, geometry.span - 1, geometry.span, geometry.span + 1]
+    edges += [geometry.hop * tile + more for tile in (ROWS, 16, 48) for more in (-1, 0, 1)]  # frames computed together
     n = data.draw(st.one_of(st.sampled_from(edges), st.integers(0, 6 * geometry.span)), label="samples")
     channels = data.draw(st.sampled_from([1, 2, 8]), label="channels")
     dtype = data.draw(st.sampled_from(["int16", "int32", "float32"]), label="dtype")
@@ -226,6 +227,15 @@ def test_whole_is_blocks_is_stream_on_any_number_of_threads(chain, data):
     np.testing.assert_array_equal(joined(chain, [x[:, [0]], x[:, 1:]] if n else [], channels, threads=2), whole)
     for channel in range(channels):
         np.testing.assert_array_equal(joined(chain, [x[[channel]]], 1, threads=1)[0], whole[channel])
+
+
+@pytest.mark.skipif(not JIT, reason="long signals")
+@pytest.mark.parametrize("size", [1009, 4099, 17_389, 99_991])
+def test_long_signals_in_chunks_of_a_prime(chain, size):
+    x = signal_of(2, 1, 100_000, "int16")
+    whole = joined(chain, [x], 1, threads=2)
+    chunks = [x[:, start : start + size] for start in range(0, x.shape[1], size)]
+    np.testing.assert_array_equal(joined(chain, chunks, 1, threads=1), whole)
 
 
 def test_one_sample_at_a_time(chain):
