@@ -78,7 +78,7 @@ class Stream:
     >>> maps = [stream.push(noise[start : start + 1000]) for start in range(0, 16000, 1000)]
     >>> maps.append(stream.flush())
     >>> maps[1].values.shape, maps[1].frame_times[0].item()
-    ((1, 80, 6), 0.0624375)
+    ((1, 80, 7), 0.05246875)
     >>> from audiotconv import extract
     >>> whole = extract(noise, "kaldi-fbank-80", sample_rate=16000).values
     >>> np.array_equal(np.concatenate([each.values for each in maps], axis=-1), whole)

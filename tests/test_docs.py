@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import re
 import runpy
@@ -82,6 +83,7 @@ def test_examples_run(path, monkeypatch, capsys, tmp_path):
     if path.stem == "picture":
         pytest.importorskip("matplotlib")
     monkeypatch.setattr(sys, "argv", [str(path)])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.chdir(tmp_path)
     runpy.run_path(str(path), run_name="__main__")
     said = capsys.readouterr().out
