@@ -167,6 +167,8 @@ class Stream:
         if self._over:
             raise ParameterError("the stream has been flushed; reset() begins a new signal")
         samples = self._samples(chunk)
+        if samples.shape[1] == 0:
+            return self._map([])
         return self._map([self._flow.push(*piece) for piece in self._inlet.push(samples)])
 
     def flush(self) -> FeatureMap:
@@ -190,7 +192,9 @@ class Stream:
             raise ParameterError(
                 f"the chunk has the shape {array.shape}; it must be {(*self._shape, 'time')}".replace("'", "")
             )
-        samples = as_samples(array if array.ndim == 2 else array.reshape(-1, array.shape[-1]))
+        samples = as_samples(array if array.ndim == 2 else array.reshape(math.prod(self._shape), array.shape[-1]))
+        if samples.shape[1] == 0:  # of any type
+            return samples
         if self._dtype not in (None, samples.dtype):
             raise ParameterError(f"the chunk is {samples.dtype}; those before it were {self._dtype}")
         self._dtype = samples.dtype

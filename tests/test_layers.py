@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import reference
@@ -131,6 +133,12 @@ def test_a_state_of_a_stack_goes_on(rng):
     state = one.state()
     with pytest.raises(ParameterError, match="no place in the signal"):
         other.restore({name: value for name, value in state.items() if not name.endswith(".at")})
+
+
+def test_a_stack_can_be_pickled(rng):
+    x = rng.standard_normal((6, 40))
+    stack = atc.Stack([tcn(), atc.Residual([atc.Conv1d(weights(6, 6, 200), padding="same", method="overlap-save")])])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(stack))(x), stack(x))
 
 
 @pytest.mark.parametrize(

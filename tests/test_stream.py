@@ -195,6 +195,14 @@ def test_wrong_chunks_change_nothing():
             ended()
 
 
+def test_empty_chunks_of_any_type_change_nothing():
+    x = signal(1500)
+    stream = atc.Stream(SMALL, 8000)
+    parts = [stream.push(empty).values for empty in (np.zeros(0), np.zeros((1, 0), np.int32), [])]
+    parts += [stream.push(x).values, stream.push(np.zeros(0, np.float32)).values, stream.flush().values]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=2), atc.extract(x, SMALL, sample_rate=8000).values)
+
+
 def test_states_of_something_else_are_refused():
     stream = atc.Stream(SMALL, 8000)
     stream.push(signal(1000))

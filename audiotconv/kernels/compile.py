@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import os
 import pickle
 import sys
@@ -205,6 +206,9 @@ class Kernel:
         """The multi-threaded form. Call it through the kernel: Numba's workqueue layer allows one call at a time."""
         return self._compiled(parallel=True)
 
+    def __reduce__(self) -> Any:
+        return _kernel_of, (self.function.__module__, self.__name__)
+
     def _compiled(self, parallel: bool) -> Any:
         if config.DISABLE_JIT:
             return self.function
@@ -226,6 +230,11 @@ class Kernel:
                 self.parallel(*args)
             finally:
                 numba.set_num_threads(before)
+
+
+def _kernel_of(module: str, name: str) -> Any:
+    """The kernel that a pickle names: compiled code stays where it is."""
+    return getattr(importlib.import_module(module), name)
 
 
 def kernel(function: Callable[..., Any]) -> Kernel:
