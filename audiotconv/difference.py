@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -174,7 +175,8 @@ def _effect(change: Change) -> tuple[int, float, bool]:
 
 def _measured(base: FeatureMap, changed: FeatureMap) -> dict[str, Any]:
     shapes = {"before": base.shape[1:], "after": changed.shape[1:]}
-    if base.shape[1] != changed.shape[1]:
+    kinds = [[re.sub(r"[0-9.]+", "", name) for name in each.feature_names] for each in (base, changed)]
+    if kinds[0] != kinds[1]:
         return {**shapes, "reason": "other features"}
     frames = min(base.shape[2], changed.shape[2])
     distances = [float(np.diff(each.frame_times[:2])[0]) for each in (base, changed) if each.shape[2] > 1]

@@ -150,6 +150,8 @@ def figure_of(features: FeatureMap, samples: NDArray[Any], name: str = "", start
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
     figure.colorbar(image, ax=bottom, label=label, extend=extend)
     title = f"{name}: {features.recipe.name}" if name else features.recipe.name
+    if features.source_rate != features.sample_rate:
+        title += f", at {features.sample_rate:,} Hz"
     top.set_title(title if len(title) <= 100 else f"{title[:60]} ... {title[-35:]}", parse_math=False)
     return figure
 

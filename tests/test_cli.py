@@ -599,3 +599,13 @@ def test_stream_in_a_pipe(tmp_path):
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert error.decode().startswith("audiotconv: stopped;")
+
+
+def test_ctrl_c_in_any_command_is_said(run, folder, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("audiotconv.picture.draw", interrupted)
+    code, out, error = run("show", folder / "cats" / "a.wav")
+    assert (code, out) == (130, "")
+    assert error == "audiotconv: stopped\n"

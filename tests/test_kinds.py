@@ -83,6 +83,12 @@ def test_the_time_constant_of_pcen_is_in_seconds():
 @pytest.mark.parametrize(
     ("stages", "message"),
     [
+        ([ENERGY, MEL, {"kind": "pcen"}], "is a logarithm, which pcen cannot take"),
+        ([ENERGY, MEL, LOG, {"kind": "cepstrum", "count": 1}], "take 2 or more"),
+        ([SPECTRUM, {"kind": "normal", "mode": "given", "std": 2}], "std is given and variance is false"),
+        ([SPECTRUM, {"kind": "range", "zero": 10**400}], "it must be a number from -1e"),
+        ([SPECTRUM, {"kind": "range", "scale": float("inf")}], "it must be a number from -1e"),
+        ([{**SPECTRUM, "seed": 2**41}], "seed is"),
         ([{**SPECTRUM, "length": "1 us"}], "a length of 0.001 ms is less than one sample at 8000 Hz"),
         ([{**SPECTRUM, "hop": True}], "hop is True; it must be a time with a unit, in quotes, or a whole number"),
         ([{**SPECTRUM, "hop": 0}], "hop is 0; it must be an integer from 1"),

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import audiotconv as atc
 from audiotconv.errors import ParameterError
+from audiotconv.filters import window
 from audiotconv.kernels import fft_lanes
 from audiotconv.kernels.simd import VECTOR_BITS
-from audiotconv.stages import Bands, Chain, Log, Spectrum
+from audiotconv.stages import Bands, Chain, Flow, Log, Spectrum
 from audiotconv.stages.spectrum import ENERGIES, FRAMINGS, PADS, VALUES
 
 LANES = VECTOR_BITS // 32
@@ -215,3 +216,80 @@ def test_stft(centre, rng):
 def test_stft_says_what_is_wrong(call, message):
     with pytest.raises(ParameterError, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [521, 1042, 2 * 3 * 5 * 523])
+@pytest.mark.parametrize("values", ["power", "magnitude", "complex"])
+def test_large_prime_factors_go_by_scipy(n, values, rng):
+    """The same frames, to float32, as sizes next to them in the lanes would give by definition."""
+    x = rng.standard_normal((2, 3 * n)).astype(np.float32)
+    length = min(n, 400)
+    taps = window("hann", length, periodic=True)
+    stage = Spectrum(taps, 150, sample_rate=8000, n_fft=n, values=values, pad="reflect", preemphasis=0.9,
+                     remove_mean=True, energy="windowed", framing="snip", zero_frequency=False)  # fmt: skip
+    got = Chain([stage]).run(x)
+    frames = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), length, axis=1)[:, ::150]
+    frames = frames - frames.mean(axis=2, keepdims=True)
+    frames = (frames - 0.9 * np.concatenate([frames[..., :1], frames[..., :-1]], axis=2)) * taps
+    spectra = np.fft.rfft(frames, n)[..., 1:]
+    want = {"power": np.abs(spectra) ** 2, "magnitude": np.abs(spectra)}.get(values)
+    if want is None:
+        want = np.stack([spectra.real, spectra.imag], axis=-1).reshape(*spectra.shape[:2], -1)
+    assert got.shape == (2, want.shape[2] + 1, want.shape[1])
+    np.testing.assert_allclose(got[:, 1:], want.swapaxes(1, 2), rtol=1e-5, atol=1e-6 * np.abs(want).max())
+    np.testing.assert_allclose(got[:, 0], np.log((frames**2).sum(axis=2)), rtol=1e-5)
+    flow = Flow(Chain([stage]), 2)
+    parts = [flow.push(x[:, at : at + 333], last=at + 333 >= x.shape[1]) for at in range(0, x.shape[1], 333)]
+    np.testing.assert_array_equal(np.concatenate(parts, axis=2), got)
+
+
+def test_large_prime_factors_in_a_recipe():
+    x = np.random.default_rng(0).standard_normal(8000)
+    mel = {"kind": "mel", "bands": 20, "allow_empty": True}
+    near, prime = (
+        atc.extract(
+            x,
+            atc.Recipe.from_dict(
+                {
+                    "name": "t",
+                    "version": 1,
+                    "stage": [
+                        {"kind": "spectrum", "window": "hann", "length": 400, "hop": 160, "n_fft": n},
+                        mel,
+                        {"kind": "log"},
+                    ],
+                }
+            ),
+            sample_rate=8000,
+        ).values
+        for n in (1048, 1049)
+    )
+    assert near.shape[2] - prime.shape[2] == 1  # an odd number of points is centred a sample less
+    assert np.abs(near[..., :-1] - prime).mean() < 0.1
+
+
+def test_stft_of_nothing():
+    assert atc.stft(np.ones(10), centre=False).shape == (257, 0)
+    assert atc.stft(np.zeros((2, 0))).shape == (2, 257, 0)
+    assert atc.stft(np.zeros((0, 100))).shape == (0, 257, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pad": ["zero"]}, r"pad is \['zero'\]"),
+        ({"window": None}, "window is None"),
+        ({"window": "gaussian"}, "needs a width"),
+        ({"n_fft": "512"}, "n_fft is '512'"),
+        ({"n_fft": 0}, "n_fft is 0"),
+        ({"n_fft": 1 << 21}, "n_fft is 2097152; it must be at most 1,048,576"),
+    ],
+)
+def test_wrong_parameters_of_stft(options, words):
+    with pytest.raises(ParameterError, match=words):
+        atc.stft(np.ones(100), **options)
+
+
+def test_no_frequency_left():
+    with pytest.raises(ParameterError, match="no frequency is left"):
+        Spectrum([1.0], 1, sample_rate=8000, zero_frequency=False)

@@ -101,7 +101,7 @@ def test_safetensors(home):
         ({"taps": np.full((2, 3), np.nan), "sample_rate": 8000}, "taps is of type float64; it must be finite numbers"),
         ({"taps": np.array([["a"]]), "sample_rate": 8000}, "taps is of type <U1"),
         ({"taps": np.array([[None]]), "sample_rate": 8000}, "is not a file of plain arrays"),
-        ({"taps": np.ones(3), "sample_rate": 8000}, r"a bank needs \(bands, span\)"),
+        ({"taps": np.ones(3), "sample_rate": 8000}, r"it must be \(bands, span\)"),
         (
             {"taps": np.ones((2, 3)), "sample_rate": 16000},
             "for a sample rate of 16000 Hz, and the samples",
@@ -141,3 +141,34 @@ def test_safetensors_that_cannot_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr("audiotconv.filters.stored._MOST_BYTES", 3)
     with pytest.raises(ParameterError, match="larger than 3 bytes"):
         read_filters(tmp_path / "bank.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"taps": 3.0}, r"taps has the shape \(\); it must be \(bands, span\)"),
+        ({"taps": np.ones(5)}, r"taps has the shape \(5,\)"),
+        ({"centres": 500.0, "bandwidths": 100.0}, "it must be one for each band"),
+        ({"taps_real": np.ones((5, 9)), "taps_imag": np.ones((2, 9))}, r"\(5, 9\) and taps_imag \(2, 9\)"),
+        ({"taps": np.ones((2, 9)), "taps_real": np.ones((2, 9))}, "only one of them"),
+        ({"taps": np.ones((2, 9)), "advance": 2.7}, "advance is 2.7; it must be a whole number"),
+        ({"taps": np.ones((2, 9)), "advance": 1e300}, "advance is 1e"),
+        ({"taps": np.ones((2, 9)) * 1e300}, "the taps of band 0 are not all finite and at most 1e"),
+    ],
+)
+def test_malformed_files(home, arrays, words):
+    path = save(home, sample_rate=8000, **arrays)
+    with pytest.raises(RecipeError, match=words):
+        atc.extract(signal(), path, sample_rate=8000)
+
+
+def test_a_file_that_inflates(home, monkeypatch):
+    monkeypatch.setattr("audiotconv.filters.stored._MOST_BYTES", 100_000)
+    np.savez_compressed(home / "bank.npz", taps=np.zeros((100, 1000)), sample_rate=8000)
+    with pytest.raises(RecipeError, match="holds more than 100,000 bytes"):
+        atc.extract(signal(), home / "mine.toml", sample_rate=8000)
+
+
+def test_names_of_taps_without_centres(home):
+    path = save(home, taps=np.random.default_rng(0).standard_normal((3, 9)), sample_rate=8000)
+    assert atc.extract(signal(), path, sample_rate=8000).feature_names == ("filter 0", "filter 1", "filter 2")

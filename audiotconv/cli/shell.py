@@ -31,6 +31,7 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure this machine, and au
 app.add_typer(bench_app, name="bench")
 
 STOPPED = 130
+_said: list[bool] = []  # that it was stopped, and how things stand
 
 
 class Format(StrEnum):
@@ -47,6 +48,10 @@ def main() -> None:
     """Run the command line. Exit codes: 0 all done, 1 something failed, 2 wrong use, 130 stopped by Ctrl-C."""
     try:
         app()
+    except SystemExit as stop:  # typer makes one of Ctrl-C
+        if stop.code == STOPPED and not _said:
+            _fail("stopped", STOPPED)
+        raise
     except (ParameterError, RecipeError, AudioFileError, AudioError) as error:
         _fail(str(error), 2)
     except AudiotconvError as error:
@@ -121,5 +126,6 @@ def stoppable(state: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
+        _said.append(True)
         typer.echo(f"audiotconv: stopped; {str(stop) or state}", err=True)
         raise typer.Exit(STOPPED) from None

@@ -11,6 +11,7 @@ from ..errors import ParameterError
 
 __all__ = ["FilterBank", "check_band_limits", "check_size"]
 
+_LARGEST_TAP = 1e9
 _MOST_TAPS = 10_000_000  # 64 gammatone filters at 2 MHz; designing so many takes a second and a gigabyte
 
 
@@ -30,6 +31,8 @@ class FilterBank:
         In Hz.
     advance : int
         By how many samples an output looks ahead: 0 for causal filters, half the span for symmetric ones.
+    names : tuple of str, optional
+        Of the bands; by default their centre frequencies.
 
     Raises
     ------
@@ -42,17 +45,23 @@ class FilterBank:
     bandwidths: NDArray[np.float64]
     sample_rate: int
     advance: int = 0
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         taps = np.asarray(self.taps)
         if taps.ndim != 2 or 0 in taps.shape:
             raise ParameterError(f"taps have the shape {taps.shape}; a bank needs (bands, span), each at least 1")
-        if not np.isfinite(taps).all():
-            band = int(np.argwhere(~np.isfinite(taps))[0, 0])
-            raise ParameterError(f"the taps of band {band} are not all finite")
+        fits = np.abs(taps) <= _LARGEST_TAP
+        if not fits.all():
+            band = int(np.argwhere(~fits)[0, 0])
+            raise ParameterError(f"the taps of band {band} are not all finite and at most {_LARGEST_TAP:g} in size")
         for name in ("centres", "bandwidths"):
             if np.shape(getattr(self, name)) != taps.shape[:1]:
                 raise ParameterError(f"{name} have the shape {np.shape(getattr(self, name))}; it must be one per band")
+        if not self.names:
+            object.__setattr__(self, "names", tuple(f"{centre:.1f} Hz" for centre in self.centres))
+        if len(self.names) != taps.shape[0]:
+            raise ParameterError(f"there are {len(self.names)} names; it must be one per band")
         if not 0 <= self.advance < taps.shape[1]:
             raise ParameterError(f"advance is {self.advance}; it must lie within the span of {taps.shape[1]} taps")
 
@@ -74,7 +83,7 @@ class FilterBank:
         phase = -2j * np.pi / self.sample_rate * np.outer(self.centres, np.arange(self.span))
         now = np.abs(np.sum(self.taps * np.exp(phase), axis=1))
         return FilterBank(
-            self.taps * (gain / now)[:, None], self.centres, self.bandwidths, self.sample_rate, self.advance
+            self.taps * (gain / now)[:, None], self.centres, self.bandwidths, self.sample_rate, self.advance, self.names
         )
 
 

@@ -60,7 +60,9 @@ class StoredFilters:
         count = np.arange(self.bands)
         centres = found.get("centres", np.asarray(count + 1.0))
         widths = found.get("bandwidths", np.ones(self.bands))
-        return FilterBank(found["taps"], centres, widths, sample_rate, int(found.get("advance", np.zeros(()))))
+        names = () if "centres" in found else tuple(f"filter {number}" for number in count)
+        advance = int(found.get("advance", np.zeros(())))
+        return FilterBank(found["taps"], centres, widths, sample_rate, advance, names)
 
 
 def read_filters(path: str | os.PathLike[str]) -> StoredFilters:
@@ -95,8 +97,19 @@ def read_filters(path: str | os.PathLike[str]) -> StoredFilters:
         if not numeric or not np.isfinite(array).all():
             raise ParameterError(f"{where}: {name} is of type {array.dtype}; it must be finite numbers")
     if "taps_real" in known:
-        imaginary = known.pop("taps_imag", np.zeros(()))
-        known["taps"] = known.pop("taps_real") + 1j * imaginary
+        if "taps" in known:
+            raise ParameterError(f"{where} has taps and taps_real; only one of them can say what the taps are")
+        real = known.pop("taps_real")
+        imaginary = known.pop("taps_imag", np.zeros(real.shape))
+        if imaginary.shape != real.shape:
+            raise ParameterError(
+                f"{where}: taps_real has the shape {real.shape} and taps_imag {imaginary.shape}; they must be alike"
+            )
+        known["taps"] = real + 1j * imaginary
+    for name, dimensions in (("taps", 2), ("centres", 1), ("bandwidths", 1)):
+        if name in known and known[name].ndim != dimensions:
+            need = "(bands, span)" if name == "taps" else "one for each band"
+            raise ParameterError(f"{where}: {name} has the shape {known[name].shape}; it must be {need}")
     if "taps" in known and known.get("sample_rate", np.zeros(2)).size != 1:
         raise ParameterError(f"{where} has taps, and lacks their sample_rate, one number in Hz")
     if "taps" not in known and not {"centres", "bandwidths"} <= set(known):
@@ -105,6 +118,8 @@ def read_filters(path: str | os.PathLike[str]) -> StoredFilters:
     for name in ("sample_rate", "advance"):
         if name in known:
             known[name] = known[name].reshape(-1)[:1].reshape(())
+    if "advance" in known and not (known["advance"] == np.floor(known["advance"]) and abs(known["advance"]) < 1e9):
+        raise ParameterError(f"{where}: advance is {known['advance']:g}; it must be a whole number of samples")
     digest = hashlib.sha256()
     for name in sorted(known):
         plain = np.ascontiguousarray(known[name], np.complex128 if known[name].dtype.kind == "c" else np.float64)
@@ -116,6 +131,10 @@ def read_filters(path: str | os.PathLike[str]) -> StoredFilters:
 def _npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is no .npz")
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+        if size > _MOST_BYTES:
+            raise ParameterError(f"the filters' file {os.fspath(path)} holds more than {_MOST_BYTES:,} bytes")
     with np.load(path, allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 

@@ -157,6 +157,9 @@ class Count(Parameter):
         return value
 
 
+_LARGEST = 1e37  # what float32 can hold, with room for a step more
+
+
 @dataclass(frozen=True, slots=True)
 class Number(Parameter):
     """A number from `least` to `most`, without a unit."""
@@ -166,8 +169,10 @@ class Number(Parameter):
 
     def read(self, where: str, value: Any) -> float:
         """As it is."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
-            raise RecipeError(f"{where} is {written(value)}; it must be a number from {self.least:g} to {self.most:g}")
+        real = isinstance(value, int | float) and not isinstance(value, bool)
+        least, most = max(self.least, -_LARGEST), min(self.most, _LARGEST)
+        if not (real and least <= value <= most):
+            raise RecipeError(f"{where} is {written(value)}; it must be a number from {least:g} to {most:g}")
         return float(value)
 
 

@@ -65,7 +65,7 @@ class BankEnergy(FrameStage):
             raise ParameterError(f"hop is {hop} and window {window} samples; windows must not leave gaps")
         self.bank = bank
         self.window, self.hop, self.stride = window, hop, stride
-        self.features = tuple(f"{centre:.1f} Hz" for centre in bank.centres)
+        self.features = bank.names
         taps, back = used_taps(bank)
         span = window - stride + taps.shape[1]
         lead = (window - hop) // 2 + back

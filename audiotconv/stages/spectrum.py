@@ -29,7 +29,8 @@ PADS = {
 VALUES = {"power": kernels.POWER, "magnitude": kernels.MAGNITUDE, "complex": kernels.COMPLEX}
 ENERGIES = ("none", "raw", "windowed")
 
-_MOST_POINTS = 1 << 20
+_MOST_RADIX = 512  # a prime factor up to which transforms are in lanes
+MOST_POINTS = 1 << 20
 _LEAST_ENERGY = 1.1920928955078125e-07  # float32's epsilon, as Kaldi has it
 
 
@@ -124,10 +125,12 @@ class Spectrum(FrameStage):
             raise ParameterError(f"the {len(taps)} values of the window are all zero; a longer one is needed")
         self.hop = integer_at_least("hop", hop, 1)
         n = self.n_fft = integer_at_least("n_fft", len(taps) if n_fft is None else n_fft, 1)
-        if not len(taps) <= n <= _MOST_POINTS:
+        if not len(taps) <= n <= MOST_POINTS:
             raise ParameterError(
-                f"n_fft is {n}; it must be at least the window's {len(taps)} samples, and at most {_MOST_POINTS:,}"
+                f"n_fft is {n}; it must be at least the window's {len(taps)} samples, and at most {MOST_POINTS:,}"
             )
+        if n < 2 and not zero_frequency:
+            raise ParameterError(f"n_fft is {n} and zero_frequency False; no frequency is left")
         for name, value, words in (
             ("framing", framing, FRAMINGS), ("pad", pad, PADS), ("values", values, VALUES), ("energy", energy, ENERGIES)
         ):  # fmt: skip
@@ -142,7 +145,7 @@ class Spectrum(FrameStage):
         self._mean, self._emphasis = bool(remove_mean), np.float32(preemphasis)
         self._energy = ENERGIES.index(energy)
         self._energy_floor = np.float32(max(energy_floor, _LEAST_ENERGY))
-        self._kind, self._pad = VALUES[values], PADS[pad]
+        self._kind, self._pad, self._pad_name = VALUES[values], PADS[pad], pad
         self.values, self.zero_frequency = values, bool(zero_frequency)
 
         used = np.flatnonzero(taps)
@@ -161,6 +164,7 @@ class Spectrum(FrameStage):
         self._skip = offset + low
         self._window = (taps[low:high] * (0.5 if n % 2 == 0 else 1.0)).astype(np.float32)
         points = fft_lanes.points(n)
+        self._by_scipy = max(fft_lanes.radices(points), default=1) > _MOST_RADIX
         self._passes = np.array(fft_lanes.radices(points), np.int64)
         self._turns, self._order = fft_lanes.turns(points), fft_lanes.order(points)
         phase = -2.0 * np.pi * np.arange(n // 2 + 1) / n
@@ -182,7 +186,9 @@ class Spectrum(FrameStage):
 
     def absorb(self, following: Stage) -> Stage | None:
         """Bands of the spectrum, and then a logarithm, in the same pass."""
-        if self._log is not None or not isinstance(following, Bands | Log) or following.aside != self.aside:
+        if self._by_scipy or not isinstance(following, Bands | Log) or following.aside != self.aside:
+            return None
+        if self._log is not None:
             return None
         both = copy.copy(self)
         if isinstance(following, Log):
@@ -199,10 +205,15 @@ class Spectrum(FrameStage):
     ) -> NDArray[np.float32]:
         """Shape: (channels, time) -> (channels, features, frames)"""
         out = np.empty((x.shape[0], len(self.features), frames), np.float32)
+        if not frames:
+            return out
         scale = np.float32(scale_of(x.dtype) * self._scale)
         if self._dither:
             x = self._dithered(x, scale, first * self.hop - self.geometry.lead - origin)
             scale = np.float32(1.0)
+        if self._by_scipy:
+            self._transform(x, scale, origin, out)
+            return out
         weights, spans = (_NO_WEIGHTS, _NO_SPANS) if self._bands is None else (self._bands.weights, self._bands.spans)
         floor, factor = (_ONE, _ONE) if self._log is None else (self._log.floor, self._log.factor)
         kernels.spectrum(
@@ -212,6 +223,38 @@ class Spectrum(FrameStage):
             threads=threads,
         )  # fmt: skip
         return out
+
+    def _transform(self, x: NDArray[Any], scale: np.float32, origin: int, out: NDArray[np.float32]) -> None:
+        """Frame by frame by scipy.fft, in float64: large prime factors take the lanes' sums too long."""
+        from scipy import fft
+
+        span = self.geometry.span
+        left, right = max(0, -origin), max(0, origin + (out.shape[2] - 1) * self.hop + span - x.shape[1])
+        mode: Any = {"zero": "constant"}.get(self._pad_name, self._pad_name)
+        padded = np.pad(x, ((0, 0), (left, right)), mode=mode)
+        frame = np.zeros(self.n_fft)
+        window = self._window.astype(np.float64) * (2.0 if self.n_fft % 2 == 0 else 1.0)
+        for channel, f in np.ndindex(out.shape[0], out.shape[2]):
+            begin = origin + left + f * self.hop
+            y = padded[channel, begin : begin + span].astype(np.float64) * float(scale)
+            if self._mean:
+                y -= y.mean()
+            energy = y @ y
+            if self._emphasis:
+                y -= float(self._emphasis) * np.concatenate([y[:1], y[:-1]])
+            y *= window
+            if self._energy == ENERGIES.index("windowed"):
+                energy = y @ y
+            frame[self._skip : self._skip + span] = y
+            spectrum = fft.rfft(frame)[0 if self.zero_frequency else 1 :]
+            rows = out[channel, self.aside :, f]
+            if self._kind == kernels.COMPLEX:
+                rows[::2], rows[1::2] = spectrum.real, spectrum.imag
+            else:
+                powers = spectrum.real**2 + spectrum.imag**2
+                rows[:] = powers if self.values == "power" else np.sqrt(powers)
+            if self.aside:
+                out[channel, 0, f] = np.log(np.maximum(energy, self._energy_floor))
 
     def _dithered(self, x: NDArray[Any], scale: np.float32, number: int) -> NDArray[np.float32]:
         """Scaled samples of which the first is `number`, with noise."""

@@ -12,7 +12,7 @@ from ..errors import ParameterError
 from ..filters import window as window_of
 from .chain import Chain
 from .checks import integer_at_least
-from .spectrum import PADS, Spectrum
+from .spectrum import MOST_POINTS, PADS, Spectrum
 
 __all__ = ["stft"]
 
@@ -33,7 +33,7 @@ def stft(
     Parameters
     ----------
     x : (..., time)
-        Real numbers, computed with as float32.
+        Real numbers, computed with as float32. NaN and infinity spoil the frames that see them.
     n_fft : int
         Points of each transform; sizes with the factors 2, 3 and 5 are fast.
     hop : int, optional
@@ -69,13 +69,25 @@ def stft(
         raise ParameterError(f"x is of type {signal.dtype}; it must be real numbers")
     if signal.ndim < 1:
         raise ParameterError("x is a single number; it must have a time axis")
-    if pad not in PADS:
+    if not isinstance(pad, str) or pad not in PADS:
         raise ParameterError(f"pad is {pad!r}; it must be one of {', '.join(PADS)}")
+    n_fft = integer_at_least("n_fft", n_fft, 1)
+    if n_fft > MOST_POINTS:
+        raise ParameterError(f"n_fft is {n_fft}; it must be at most {MOST_POINTS:,}")
     if isinstance(window, str):
+        if window == "gaussian":
+            raise ParameterError(
+                "window is 'gaussian', which needs a width; give its values instead, as filters.window does"
+            )
         length = integer_at_least("win_length", n_fft if win_length is None else win_length, 1)
         taps = window_of(window, length, periodic=True)
     else:
-        taps = np.asarray(window, np.float64)
+        try:
+            if window is None:
+                raise TypeError
+            taps = np.atleast_1d(np.asarray(window, np.float64))
+        except (TypeError, ValueError):
+            raise ParameterError(f"window is {window!r}; it must be a name or an array of numbers") from None
         if win_length is not None and taps.shape != (win_length,):
             raise ParameterError(f"the window has the shape {taps.shape}, and win_length is {win_length}")
     stage = Spectrum(
@@ -83,9 +95,10 @@ def stft(
         framing="centre" if centre else "valid",
     )  # fmt: skip
     *leading, time = signal.shape
-    data = np.ascontiguousarray(signal.reshape(math.prod(leading), time), np.float32)
+    with np.errstate(over="ignore"):  # beyond float32's range becomes infinite, as NaN and infinity pass through
+        data = np.ascontiguousarray(signal.reshape(math.prod(leading), time), np.float32)
     rows: NDArray[Any] = Chain([stage]).run(data, threads)
     out = np.empty((*leading, n_fft // 2 + 1, rows.shape[2]), np.complex64)
-    parts = rows.reshape(*leading, -1, 2, rows.shape[2])
+    parts = rows.reshape(*leading, n_fft // 2 + 1, 2, rows.shape[2])
     out.real, out.imag = parts[..., 0, :], parts[..., 1, :]
     return out

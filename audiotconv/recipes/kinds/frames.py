@@ -53,6 +53,11 @@ def _normal(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -
     return MeanVariance(features, **{name: values[name] for name in names}, **given)
 
 
+def _check_normal(values: dict[str, Any]) -> None:
+    if values["mode"] == "given" and "std" in values and not values["variance"]:
+        raise RecipeError("std is given and variance is false; values are divided by std where variance is true")
+
+
 def _deltas(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
     names = ("window", "order", "edges", "statics")
     return Deltas(before[-1].features, kind=values["method"], **{name: values[name] for name in names})
@@ -63,6 +68,8 @@ def _pcen(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> 
     if smoothing is None:
         smoothing = smoothing_of(values["time_constant"], _frame_rate(before, sample_rate))
     initial = "first" if values["from_first"] else 1.0
+    if energies(before[-1]):
+        raise RecipeError("the frames' energy is a logarithm, which pcen cannot take; leave energy out")
     names = ("gain", "bias", "power", "eps")
     return Pcen(before[-1].features, smoothing=smoothing, initial=initial, **{name: values[name] for name in names})
 
@@ -119,6 +126,7 @@ FRAMES = {
         },
         _normal,
         takes_samples=False,
+        check=_check_normal,
     ),
     "deltas": StageKind(
         {

@@ -94,6 +94,8 @@ def _cepstrum(values: dict[str, Any], sample_rate: int, before: Sequence[Stage])
     previous = before[-1]
     energy = energies(previous)
     bands = len(previous.features) - len(energy)
+    if energy and values["count"] < 2:
+        raise RecipeError("count is 1, and the frames' energy stands in the first cepstrum's place; take 2 or more")
     if values["count"] > bands:
         raise RecipeError(f"count is {values['count']}, and there are {bands} bands; cepstra are at most as many")
     matrix = cosine_matrix(
@@ -131,7 +133,7 @@ SPECTRA = {
             "energy_floor": Number("the least energy", default=0.0, least=0.0, most=1e6),
             "zero_frequency": Flag("whether frequency zero is given", default=True),
             "dither": Number("standard deviation of noise added to scaled samples", default=0.0, least=0.0, most=1e5),
-            "seed": Count("of the noise", default=0, least=0, most=2**53),
+            "seed": Count("of the noise", default=0, least=0, most=2**40),
         },
         _spectrum,
         takes_samples=True,
