@@ -6,7 +6,6 @@ import io
 import json
 import math
 import os
-import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from .errors import ParameterError, RecipeError
 from .extraction import FeatureMap
 from .recipes import Recipe, get_recipe, list_recipes
 from .stages import Flow
-from .stages.checks import integer_at_least
+from .stages.checks import array_of, integer_at_least
 
 __all__ = ["Latency", "Stream"]
 
@@ -141,6 +140,7 @@ class Stream:
         self._flow = Flow(self._chain, rows, self._threads)
         self._inlet = Inlet(self._intake, rows, resumable=True)
         self._dtype: np.dtype[Any] | None = None
+        self._taken = 0  # samples
         self._over = False
 
     def push(self, chunk: ArrayLike) -> FeatureMap:
@@ -185,22 +185,26 @@ class Stream:
         return self._map([self._flow.push(*piece) for piece in self._inlet.finish()])
 
     def _samples(self, chunk: ArrayLike) -> NDArray[Any]:
-        array = np.asarray(chunk)
+        array = array_of("the chunk", chunk)
         if array.ndim == 1 and self._shape == (1,):
             array = array[None]
         if array.ndim != len(self._shape) + 1 or array.shape[:-1] != self._shape:
             raise ParameterError(
                 f"the chunk has the shape {array.shape}; it must be {(*self._shape, 'time')}".replace("'", "")
             )
-        samples = as_samples(array if array.ndim == 2 else array.reshape(math.prod(self._shape), array.shape[-1]))
+        samples = as_samples(
+            array if array.ndim == 2 else array.reshape(math.prod(self._shape), array.shape[-1]), self._taken
+        )
         if samples.shape[1] == 0:  # of any type
             return samples
         if self._dtype not in (None, samples.dtype):
             raise ParameterError(f"the chunk is {samples.dtype}; those before it were {self._dtype}")
         self._dtype = samples.dtype
+        self._taken += samples.shape[1]
         if not self._mono or self.channels == 1:
             return samples
-        items = [mean_of_channels(item) for item in samples.reshape(-1, self.channels, samples.shape[1])]
+        shape = (self._batch or 1, self.channels, samples.shape[1])
+        items = [mean_of_channels(item) for item in samples.reshape(shape)]
         return np.concatenate(items)
 
     def _map(self, parts: list[NDArray[np.float32]]) -> FeatureMap:
@@ -237,9 +241,15 @@ class Stream:
         """The stream's state, for `load` of an equal stream, now or in another process.
 
         It holds what later frames still see: some thousand bytes for most recipes; with resampling, also the samples
-        of the stretch that is being resampled, about 131,000 of each channel at most.
+        of the stretch that is being resampled: about 135,000 of each channel, and more at rates far apart or with no
+        common divisor.
         """
-        head = {**self._kind(), "dtype": None if self._dtype is None else self._dtype.name, "over": self._over}
+        head = {
+            **self._kind(),
+            "dtype": None if self._dtype is None else self._dtype.name,
+            "over": self._over,
+            "taken": self._taken,
+        }
         arrays = {f"inlet/{name}": array for name, array in self._inlet.state().items()}
         arrays |= {f"flow/{name}": array for name, array in self._flow.state().items()}
         file = io.BytesIO()
@@ -268,6 +278,7 @@ class Stream:
                 arrays = {name: file[name] for name in file.files}
             head = json.loads(arrays.pop("head").tobytes())
             kind, dtype, over = self._kind(), head.pop("dtype"), head.pop("over")
+            taken = integer_at_least("taken", head.pop("taken"), 0)
             for name, value in kind.items():
                 if head[name] != value:
                     raise ParameterError(f"the state is that of a stream with {name} {head[name]}; here it is {value}")
@@ -279,12 +290,13 @@ class Stream:
                 fresh._inlet.restore(_below("inlet/", arrays))
             fresh._flow.restore(_below("flow/", arrays))
             fresh._dtype = None if dtype is None else np.dtype(dtype)
-            fresh._over = bool(over)
+            fresh._over, fresh._taken = bool(over), taken
         except ParameterError:
             raise
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # readers of damaged archives raise whatever they stumble on
             raise ParameterError(f"the state cannot be read: {error or type(error).__name__}") from None
-        self._inlet, self._flow, self._dtype, self._over = fresh._inlet, fresh._flow, fresh._dtype, fresh._over
+        self._inlet, self._flow, self._dtype = fresh._inlet, fresh._flow, fresh._dtype
+        self._over, self._taken = fresh._over, fresh._taken
 
 
 def _below(head: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

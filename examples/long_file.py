@@ -49,6 +49,8 @@ def main(path: Path, folder: Path) -> None:
 
     values = atc.load(folder / "features")[0].values  # mapped
     minutes = values.shape[2] // 600
+    if minutes == 0:
+        sys.exit("it is shorter than a minute")
     loudness = values[0].max(axis=0)[: minutes * 600].reshape(minutes, 600).max(axis=1)
     loudest = sorted(np.argsort(loudness)[-3:])
     print("loudest minutes:", ", ".join(f"{minute // 60:02d}:{minute % 60:02d}" for minute in loudest))

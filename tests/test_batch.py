@@ -427,13 +427,15 @@ def test_a_run_in_which_all_fails_does_not_replace_a_store(folder, tmp_path):
     assert len(atc.load(out)) == 3
 
 
-@pytest.mark.parametrize("limit", [400_000_000, "400 MB", "0.4GB", "400M", "390 MiB"])
+@pytest.mark.parametrize("limit", [400_000_000, 1e16, "400 MB", "0.4GB", "400M", "390 MiB", "400000 KiB", "2gb"])
 def test_a_limit_of_memory(folder, tmp_path, limit):
     report = atc.extract_folder(folder, tmp_path / "out", RECIPE, max_memory=limit)
     assert report.done == 3
 
 
-@pytest.mark.parametrize("limit", [0, -1, "much", "1 MB", True, "1e9"])
+@pytest.mark.parametrize(
+    "limit", [0, -1, "much", "1 MB", True, "1e9", float("inf"), float("nan"), "500000000iB", "9" * 400]
+)
 def test_impossible_limits_of_memory(folder, tmp_path, limit):
     with pytest.raises(ParameterError, match=r"max_memory is .* of at least 225 MB"):
         atc.extract_folder(folder, tmp_path / "out", RECIPE, max_memory=limit)
@@ -461,7 +463,8 @@ def test_recordings_that_would_take_too_much(folder, tmp_path, monkeypatch):
     assert "as stage normal of recipe whole needs it whole" in message
 
 
-def test_values_of_an_npy_store_are_mapped(folder, tmp_path):
+def test_values_of_an_npy_store_are_mapped(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("audiotconv.batch.reading._MAPPED", 1)
     atc.extract_folder(folder, tmp_path / "out", RECIPE, format="npy")
     values = atc.load(tmp_path / "out")[0].values
     assert not values.flags.writeable

@@ -52,7 +52,13 @@ def test_wrong_use():
         SequentialBuffer(1.5, 1)
     with pytest.raises(ParameterError, match="more than memory can hold"):
         SequentialBuffer(1 << 20, 1 << 39)
+    for kind in ("foo", object):
+        with pytest.raises(ParameterError, match="a type of numbers"):
+            SequentialBuffer(1, 2, kind)
+    assert SequentialBuffer(1, 2).push(np.ones((1, 1), np.float32)).tolist() == [[1.0]]
     buffer = SequentialBuffer(2, 3)
+    with pytest.raises(ParameterError, match="total is 'x'"):
+        buffer.restore(np.zeros((2, 2), np.float32), "x")
     with pytest.raises(ParameterError, match=r"float32 \(3, 4\); it must be float32 \(2, time\)"):
         buffer.push(np.zeros((3, 4), np.float32))
     with pytest.raises(ParameterError, match="a chunk is float64"):

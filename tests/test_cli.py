@@ -518,7 +518,7 @@ def test_stream(piped):
     values = np.array([line["values"] for line in lines], np.float32).transpose(1, 2, 0)
     assert code == 0
     np.testing.assert_array_equal(values, whole.values)
-    np.testing.assert_allclose([line["time"] for line in lines], whole.frame_times, rtol=1e-8)
+    np.testing.assert_array_equal([line["time"] for line in lines], whole.frame_times)
     assert "0.38 s of audio" in error
     assert "x real time" in error
     assert "latency" in error
@@ -563,6 +563,23 @@ def test_stream_of_bad_samples(piped):
     code, _, error = piped(x.tobytes(), "--dtype", "float32")
     assert code == 2
     assert "is inf; every sample must be finite" in error
+
+
+def test_stream_to_a_full_disk(piped, monkeypatch):
+    def full(data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("audiotconv.cli.stream._put", full)
+    monkeypatch.setattr(os, "dup2", lambda *files: None)
+    code, _, error = piped(PCM[0].tobytes())
+    assert (code, error) == (1, "audiotconv: the stream broke off: No space left on device\n")
+
+
+def test_stream_without_an_input(run, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    code, _, error = run("stream", "--rate", 8000, "--recipe", SMALL)
+    assert code == 2
+    assert "standard input or output is closed" in error
 
 
 def test_stream_from_a_terminal(run, monkeypatch):

@@ -148,6 +148,12 @@ LAYERS = {
     "conv, depthwise": lambda: Chain([conv(6, 1, 3), conv(12, 1, 5, groups=6, dilation=2, padding="same")]),
     "conv, bank": lambda: Chain([conv(40, 1, 30, stride=10, activation="squared_modulus")]),
     "conv, overlap-save": lambda: Chain([conv(2, 1, 90, method="overlap-save"), conv(3, 2, 2)]),
+    "conv, overlap-save, strided, edge": lambda: Chain(
+        [conv(2, 1, 40, stride=3, padding=4, pad_mode="edge", method="overlap-save")]
+    ),
+    "conv, overlap-save, strided, reflect": lambda: Chain(
+        [conv(2, 1, 9, stride=2, padding=(8, 3), pad_mode="reflect", method="overlap-save")]
+    ),
     "conv, overlap-save, strided": lambda: Chain(
         [conv(3, 1, 4), conv(2, 3, 70, stride=3, padding=20, method="overlap-save", activation="relu")]
     ),

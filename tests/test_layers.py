@@ -118,6 +118,10 @@ def test_leading_dimensions_and_layouts(rng):
     np.testing.assert_array_equal(stack(np.asfortranarray(x.astype(">f4"))), stack(x.astype(np.float32)))
     np.testing.assert_array_equal(stack(x, threads=2), whole)
     assert stack(x[..., :0]).shape == (2, 3, 6, 0)
+    assert stack.flow().push(x[0, 0, :, :0]).shape == (6, 0)
+    assert stack.flow(3).push(x[0, :, :, :0]).shape == (3, 6, 0)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(atc.Stack([atc.Conv1d(weights(1, 1, 1))])(np.full((1, 1), 1e300))).any()
 
 
 def test_a_state_of_a_stack_goes_on(rng):
@@ -165,6 +169,9 @@ def test_a_stack_can_be_pickled(rng):
         (lambda: atc.Pool1d(1, 3, p=1e40), "p is 1e"),
         (lambda: atc.Stack([]), "at least one"),
         (lambda: atc.Stack([5]), "must be stages"),
+        (lambda: atc.Stack(5), "must be stages"),
+        (lambda: tcn().flow(-1), "batch is -1"),
+        (lambda: tcn().flow(2.5), r"batch is 2\.5"),
         (lambda: atc.Stack([atc.Conv1d(weights(4, 1, 2)), atc.Conv1d(weights(4, 3, 2))]), "layer 2 takes 3 features"),
         (lambda: atc.Residual([atc.Conv1d(weights(4, 1, 3), padding=1)]), "give 4 features, and 1 are"),
         (lambda: atc.Residual([atc.Conv1d(weights(1, 1, 3))]), "998 frames, and 1000"),

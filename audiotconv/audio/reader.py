@@ -221,11 +221,18 @@ class AudioReader:
             If the file ends before `start`, or cannot be decoded up to there.
         """
         first, end = selected(self.sample_rate, start, stop)
+        if self._decoded_to or self._stop is not None:
+            raise ParameterError(f"{self.name} has been read from already; select comes before")
         if self.frames is not None and self.subtype not in _ESTIMATED_LENGTH:
             self._check_start(first, self.frames)
         assert self._file is not None
-        if first and self.subtype in _ENTERED and self._file.seekable():
-            self._file.seek(first)
+        if first and self.frames is not None and self.subtype in _ENTERED and self._file.seekable():
+            try:
+                self._file.seek(first)
+            except (soundfile.LibsndfileError, RuntimeError) as error:
+                reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+                message = f"{self.name} cannot be entered at {first / self.sample_rate:g} s: {reason}"
+                raise AudioError(message, "damaged") from None
             self._decoded_to = first
         else:
             while self._decoded_to < first:

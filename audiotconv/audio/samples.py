@@ -27,11 +27,11 @@ def scale_of(dtype: np.dtype[Any]) -> np.float32:
     return _SCALES[dtype]
 
 
-def as_samples(signal: ArrayLike) -> NDArray[Any]:
+def as_samples(signal: ArrayLike, first: int = 0) -> NDArray[Any]:
     """A signal as a C-contiguous, native-endian, writable array of int16, int32 or float32.
 
     Other floating-point types become float32. int16 and int32 are PCM and stay what they are. No copy is made where
-    none is needed.
+    none is needed. `first` is the number of the first sample, for messages.
 
     Shape: (time,) or (channels, time) -> (channels, time)
 
@@ -59,7 +59,7 @@ def as_samples(signal: ArrayLike) -> NDArray[Any]:
     if name == "float32":
         with np.errstate(over="ignore", invalid="ignore"):  # beyond float32's range becomes infinite, an error below
             result = np.require(array, name, ["C", "W", "A"])
-        check_amplitude(result, array)
+        check_amplitude(result, array, first=first)
         return result
     return np.require(array, name, ["C", "W", "A"])
 

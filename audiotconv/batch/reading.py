@@ -17,6 +17,8 @@ from ..audio import shown
 from ..errors import StoreError
 from .manifest import read_manifest
 
+_MAPPED = 1 << 25  # bytes; each mapping takes one of the files that a process can have open
+
 __all__ = ["FeatureStore", "StoredFeatures", "load"]
 
 
@@ -24,7 +26,8 @@ __all__ = ["FeatureStore", "StoredFeatures", "load"]
 class StoredFeatures:
     """One recording of a store. `values`: (channels, features, frames); `sample_rate` is the recording's.
 
-    Values of an npy store are mapped from its file: only what is used is read, and they cannot be written to.
+    Values of an npy store that take 32 MB and more are mapped from their file: only what is used is read, and they
+    cannot be written to.
     """
 
     key: str
@@ -133,9 +136,9 @@ class FeatureStore:
             raise ValueError(f"the index names {meta['file']!r}, which is not one of its files")
         opened: Any = np.lib.format.open_memmap  # typed in some versions of NumPy only
         path = self._folder / meta["file"]
-        if meta["shape"][2]:
+        if path.stat().st_size >= _MAPPED:
             values: NDArray[np.float32] = np.asarray(opened(path, mode="r"))
-        else:  # nothing cannot be mapped
+        else:
             values = np.load(path, allow_pickle=False)
         if list(values.shape) != meta["shape"] or values.dtype != np.float32:
             raise ValueError(f"{meta['file']!r} is {values.dtype} of shape {list(values.shape)}")

@@ -131,7 +131,7 @@ def extract_folder(
     label: str | None = None,
     channels: str = "keep",
     strict: bool = False,
-    max_memory: int | str | None = None,
+    max_memory: float | str | None = None,
     progress: Callable[[Progress], Any] | None = None,
 ) -> FolderReport:
     """Extract the features of every recording in folders and files into a feature store.
@@ -300,15 +300,16 @@ def _wait(future: Future[_Outcome]) -> None:
         pass
 
 
-def _bytes(limit: int | str | None) -> float:
+def _bytes(limit: float | str | None) -> float:
     """A limit of memory in bytes; infinite without one."""
     if limit is None:
         return math.inf
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*", str(limit))
     value = 0.0
-    if match and not isinstance(limit, bool):
+    if isinstance(limit, int | float):
+        value = float(limit) if not isinstance(limit, bool) and 0 < limit < 1e18 else 0.0
+    elif match := re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*(?:([kMGT])(i?))?B?\s*", str(limit), re.IGNORECASE):
         number, prefix, binary = match.groups()
-        value = float(number) * (1024 if binary else 1000) ** " kMGT".index(prefix or " ")
+        value = float(number) * (1024 if binary else 1000) ** " kmgt".index((prefix or " ").lower())
     if value < _BASE + _EACH:
         raise ParameterError(
             f"max_memory is {limit!r}; it must be a number of bytes, or a text such as '2 GB', of at least "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from ..errors import AudioFileError
+from ..errors import AudioFileError, AudiotconvError, StoreError
 from .shell import announced_compilation, app, console_for, stoppable
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ def stream(
     from ..stream import Stream
 
     live = Stream(recipe, rate, channels, mono=mono)
+    if sys.stdin is None or sys.stdout is None:
+        raise AudioFileError("standard input or output is closed; both are needed", "missing")
     if sys.stdin.isatty():
         raise AudioFileError(
             "standard input is a terminal; raw PCM is needed, as from arecord, sox or ffmpeg", "missing"
@@ -81,8 +83,12 @@ def stream(
             for chunk in _chunks(sys.stdin.buffer, channels, dtype.value):
                 _put(write(counts.timed(live, chunk)))
             _put(write(counts.timed(live, None)))
-        except BrokenPipeError:  # the reader has what it wanted
+        except AudiotconvError:
+            raise
+        except OSError as error:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if not isinstance(error, BrokenPipeError):  # whose reader has what it wanted
+                raise StoreError(f"the stream broke off: {error.strerror or error}") from None
     if stats:
         counts.report(live)
 
@@ -93,14 +99,17 @@ class _Counts:
 
     samples: int = 0
     frames: int = 0
+    spent: float = 0.0
     seconds: list[float] = field(default_factory=list)
 
     def timed(self, live: Stream, chunk: NDArray[Any] | None) -> FeatureMap:
         """The frames that a chunk gives, or the end of the signal where there is none."""
         started = time.perf_counter()
         given = live.flush() if chunk is None else live.push(chunk)
+        elapsed = time.perf_counter() - started
+        self.spent += elapsed
         if len(self.seconds) < 1 << 20:
-            self.seconds.append(time.perf_counter() - started)
+            self.seconds.append(elapsed)
         self.frames += given.shape[2]
         self.samples += 0 if chunk is None else chunk.shape[1]
         return given
@@ -109,7 +118,7 @@ class _Counts:
         """On standard error, as standard output has the frames."""
         import numpy as np
 
-        audio, spent = self.samples / live.sample_rate, sum(self.seconds)
+        audio, spent = self.samples / live.sample_rate, self.spent
         middle, high = np.percentile(self.seconds, [50, 99]) * 1e6
         factor = f"{audio / spent:,.0f} x real time" if spent else "no time"
         typer.echo(
@@ -142,7 +151,7 @@ def _written(given: FeatureMap) -> bytes:
     lines = []
     for time_, frame in zip(given.frame_times.tolist(), given.values.transpose(2, 0, 1), strict=True):
         rows = ",".join(f"[{','.join(map('{:.9g}'.format, row))}]" for row in frame.tolist())
-        lines.append(f'{{"time":{time_:.9g},"values":[{rows}]}}\n')
+        lines.append(f'{{"time":{time_!r},"values":[{rows}]}}\n')
     return "".join(lines).encode()
 
 

@@ -63,7 +63,12 @@ class SequentialBuffer:
         sizes = shape if isinstance(shape, tuple) else (shape,)
         self.shape = tuple(integer_at_least("shape", each, 0) for each in sizes)
         self.size = integer_at_least("size", size, 0)
-        self.dtype = np.dtype(dtype)
+        try:
+            self.dtype = np.dtype(dtype)
+        except TypeError:
+            self.dtype = np.dtype(object)
+        if self.dtype.kind not in "fiubc":
+            raise ParameterError(f"dtype is {dtype!r}; it must be a type of numbers")
         self._room = max(_LEAST_ROOM, _ROOM // max(1, math.prod(self.shape)), self.size)
         try:
             self._store = np.zeros((*self.shape, self._pitch()), self.dtype)
@@ -89,6 +94,7 @@ class SequentialBuffer:
         ParameterError
             If x has another shape or type than the buffer's.
         """
+        x = np.asarray(x)
         if x.shape[:-1] != self.shape or x.dtype != self.dtype:
             raise ParameterError(
                 f"a chunk is {x.dtype} {x.shape}; it must be {self.dtype} {(*self.shape, 'time')}".replace("'", "")
@@ -128,8 +134,9 @@ class SequentialBuffer:
         ParameterError
             If these cannot be such a buffer's.
         """
+        held, total = np.asarray(held), integer_at_least("total", total, 0)
         fits = held.shape[:-1] == self.shape and held.dtype == self.dtype
-        if not fits or held.shape[-1] != min(self.size, integer_at_least("total", total, 0)):
+        if not fits or held.shape[-1] != min(self.size, total):
             raise ParameterError(
                 f"what was held is {held.dtype} {held.shape} of {total} values; "
                 f"it must be {self.dtype} {(*self.shape, min(self.size, total))}"

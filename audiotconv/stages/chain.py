@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ParameterError
 from ..geometry import Geometry
 from .base import Stage
 from .checks import threads_for
@@ -144,6 +145,8 @@ class Flow:
         for number, step in enumerate(self._steps):
             head = f"{number}."
             step.restore({name[len(head) :]: array for name, array in state.items() if name.startswith(head)})
+        if self.given < 0:
+            raise ParameterError(f"the state has given {self.given} frames")
 
 
 def _part_of(stage: Stage) -> int:

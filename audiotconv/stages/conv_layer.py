@@ -107,7 +107,9 @@ class Conv1d(FrameStage):
         if pad_mode != "zero" and (geometry.lead or geometry.trail):
             beyond = max(geometry.lead, geometry.trail) if pad_mode == "reflect" else 0
             self.border = beyond + 1
-            geometry = replace(geometry, least=max(geometry.least, beyond + 1))
+            # What is mirrored must have come, too, before the first frames are known.
+            late = max(geometry.wait, beyond + geometry.lead - (geometry.span - 1) if geometry.lead else 0)
+            geometry = replace(geometry, least=max(geometry.least, beyond + 1), wait=late)
         self._beyond = 0  # how many inputs a group sees after its last frame's
         if self.plan.method == "overlap-save":  # two blocks are transformed together
             block = self.plan.block(geometry.span, stride)
@@ -152,7 +154,7 @@ class Conv1d(FrameStage):
             return as_features(x[..., low : max(low, end)]), left
         # What is mirrored lies next to the end.
         low = max(0, min(origin, time - 1 - right) if right else origin)
-        seen = as_features(x[..., low : max(last, left + 1)])
+        seen = as_features(x[..., low : max(end, left + 1)])
         mode: Any = self._mode
         padded = np.pad(seen, ((0, 0), (0, 0), (left, right)), mode=mode)
         return np.ascontiguousarray(padded), 0 if left else low - origin

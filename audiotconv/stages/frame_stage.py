@@ -63,7 +63,7 @@ class _FrameStep(Step):
 
     def __init__(self, stage: FrameStage, channels: int) -> None:
         geometry = stage.geometry
-        self._stage = stage
+        self._stage, self._channels = stage, channels
         self._memory = stage.begin(channels)
         self._done = 0  # the number of the next frame
         # What a frame sees that is not settled yet, as the input may go on; and what padding is made of.
@@ -92,13 +92,13 @@ class _FrameStep(Step):
             self._seen = self._buffer.push(x)
         if last:
             return stage.geometry.count(self._end) - self._done
-        if self._end < stage.border and stage.geometry.lead > 0:
-            return 0
-        return max(0, self._ready() - self._done)
+        return max(0, self._settled() - self._done)
 
-    def _ready(self) -> int:
-        """How many frames are settled."""
+    def _settled(self) -> int:
+        """How many frames are known, whatever may follow."""
         geometry, group = self._stage.geometry, self._stage.group
+        if self._end < self._stage.border and geometry.lead > 0:
+            return 0
         if group == 1:
             return geometry.ready(self._end)
         # The last frame of a group waits for what the first one does, less what lies between them.
@@ -136,8 +136,14 @@ class _FrameStep(Step):
         self._end, self._done = (int(value) for value in at)
         self._buffer = None
         if held is not None:
+            if held.ndim not in (2, 3) or len(held) != self._channels:
+                raise ParameterError(f"the state of {type(self._stage).__name__} holds {held.shape}; that does not fit")
             self._buffer = SequentialBuffer(held.shape[:-1], self._size, held.dtype)
             self._buffer.restore(held, self._end)
+        if self._done not in (self._settled(), self._stage.geometry.count(self._end)):
+            raise ParameterError(
+                f"the state of {type(self._stage).__name__} has given {self._done} frames of {self._end} inputs"
+            )
 
 
 def _alike(a: Any, b: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..kernels.add import add
 from ..kernels.exp import SQUARED_MODULUS
 from .base import Stage, Step
 from .chain import Chain, Flow
-from .checks import activation_of, array_of, floating
+from .checks import activation_of, array_of, floating, integer_at_least
 from .conv_layer import as_features
 
 __all__ = ["Residual", "Stack"]
@@ -65,7 +65,7 @@ class Stack(Stage):
     """
 
     def __init__(self, layers: Sequence[Stage]) -> None:
-        self.layers = tuple(layers)
+        self.layers = tuple(layers) if isinstance(layers, Iterable) else ()
         if not self.layers or not all(isinstance(layer, Stage) for layer in self.layers):
             raise ParameterError(f"the layers are {layers!r}; they must be stages, at least one")
         for number, (one, next_one) in enumerate(zip(self.layers, self.layers[1:], strict=False), 2):
@@ -121,7 +121,8 @@ class Stack(Stage):
             raise ParameterError(
                 f"x has the shape {array.shape}; it must be (..., {self.inputs or 'features'}, time)".replace("'", "")
             )
-        return np.require(array, np.float32, ["C", "A"])
+        with np.errstate(over="ignore"):  # beyond float32's range becomes infinite
+            return np.require(array, np.float32, ["C", "A"])
 
     def step(self, channels: int) -> Step:
         """Holds what each layer's next frames still see."""
@@ -139,7 +140,7 @@ class StackFlow:
 
     def __init__(self, stack: Stack, batch: int | None, threads: int | None) -> None:
         self._stack = stack
-        self._batch = batch
+        self._batch = None if batch is None else integer_at_least("batch", batch, 1)
         self._flow = Flow(stack._chain, 1 if batch is None else batch, threads)
         self._over = False
 
@@ -165,7 +166,7 @@ class StackFlow:
         if signal.shape[:-2] != want:
             raise ParameterError(f"x has the shape {signal.shape}; it must be {want} + (features, time)")
         self._over = last
-        out = self._flow.push(signal.reshape(-1, *signal.shape[-2:]), last)
+        out = self._flow.push(signal.reshape(self._batch or 1, *signal.shape[-2:]), last)
         return out[0] if self._batch is None else out
 
 
