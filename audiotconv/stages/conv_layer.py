@@ -107,9 +107,7 @@ class Conv1d(FrameStage):
         if pad_mode != "zero" and (geometry.lead or geometry.trail):
             beyond = max(geometry.lead, geometry.trail) if pad_mode == "reflect" else 0
             self.border = beyond + 1
-            # What is mirrored must have come, too, before the first frames are known.
-            late = max(geometry.wait, beyond + geometry.lead - (geometry.span - 1) if geometry.lead else 0)
-            geometry = replace(geometry, least=max(geometry.least, beyond + 1), wait=late)
+            geometry = replace(geometry, least=max(geometry.least, beyond + 1))
         self._beyond = 0  # how many inputs a group sees after its last frame's
         if self.plan.method == "overlap-save":  # two blocks are transformed together
             block = self.plan.block(geometry.span, stride)
