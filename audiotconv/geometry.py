@@ -106,7 +106,10 @@ class Geometry:
 
     @property
     def latency(self) -> int:
-        """How many inputs after number ``f * hop`` must be there before frame f is known; negative for none."""
+        """How many inputs after number ``f * hop`` must be there before frame f is known; negative for none.
+
+        The first frames of a stage that mirrors its input there wait for what is mirrored, too.
+        """
         return self.span - 1 - self.lead + self.wait
 
     def count(self, n: int) -> int:

@@ -29,6 +29,7 @@ class Latency(NamedTuple):
 
     Frame f is given once the sample number ``f * hop + samples`` has been pushed, where hop is counted at the stream's
     sample rate. (The sample in the middle of what the frame sees comes before; see `FeatureMap.frame_times`.)
+    Where a recipe mirrors the signal at its beginning (`pad = "reflect"`), the first frames also wait for what is mirrored.
     """
 
     samples: int
@@ -125,7 +126,7 @@ class Stream:
 
     @property
     def latency(self) -> Latency:
-        """How long after its place a frame is given: exact; with resampling, for the frame that waits longest."""
+        """How long after its place a frame is given: exact; with resampling, an upper bound by a few samples."""
         source, rate = self._intake.source_rate, self._intake.sample_rate
         ahead = self._chain.geometry.latency
         if source == rate:
