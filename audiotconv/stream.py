@@ -29,7 +29,7 @@ class Latency(NamedTuple):
 
     Frame f is given once the sample number ``f * hop + samples`` has been pushed, where hop is counted at the stream's
     sample rate. (The sample in the middle of what the frame sees comes before; see `FeatureMap.frame_times`.)
-    Where a recipe mirrors the signal at its beginning (`pad = "reflect"`), the first frames also wait for what is mirrored.
+    Where a recipe mirrors the signal at its beginning (`pad = "reflect"`), the first frames wait for that, too.
     """
 
     samples: int
