@@ -47,7 +47,7 @@ class Spectrum(FrameStage):
         In Hz; it names the frequencies.
     n_fft : int, optional
         Points of the transform, at least as many as the window has; by default as many. Any number: sizes with the
-        factors 2, 3 and 5 are fast, and a prime factor p costs in proportion to p.
+        factors 2, 3 and 5 are fast, and a prime factor p costs in proportion to p; from 513 on scipy.fft does it.
     framing : str
         "centre": frame f is centred on sample f * hop, and ``1 + n // hop`` frames reach beyond both ends (librosa's
         and torch's ``center=True``). "valid": frame f begins at sample f * hop and has n_fft samples, the window in
