@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
-from ..geometry import padding_of
+from ..geometry import Geometry
 from ..kernels.exp import SQUARED_MODULUS
 from .checks import MOST, activation_of, array_of, checked_out, floating, integer_at_least, threads_for
 from .convolver import Convolver
 from .plan import plan
 
-__all__ = ["PAD_MODES", "bias_of", "conv1d"]
+__all__ = ["bias_of", "conv1d", "geometry_of"]
 
-PAD_MODES = ("zero", "reflect", "edge")
+_PAD_MODES = ("zero", "reflect", "edge")
 
 
 def conv1d(
@@ -111,13 +111,9 @@ def conv1d(
             f"x has {signal.shape[-2]} channels and weight the shape {taps.shape}; with {groups} groups they must be "
             f"{groups} * {per_group} channels and a multiple of {groups} filters"
         )
-    if isinstance(padding, str) and padding == "same" and stride != 1:
-        raise ParameterError(f'padding is "same" and stride {stride}; "same" needs a stride of 1')
+    geometry = geometry_of(span, stride, dilation, padding, pad_mode)
+    reach, left, right = geometry.span, geometry.lead, geometry.trail
     kind, slope = activation_of(activation)
-    reach = dilation * (span - 1) + 1
-    left, right = padding_of(padding, reach)
-    if max(reach, left, right) > MOST:
-        raise ParameterError(f"filters span {reach} time steps with a padding of {left} and {right}; most is {MOST}")
     frames = (signal.shape[-1] + left + right - reach) // stride + 1
     if frames < 1:
         raise ParameterError(
@@ -140,6 +136,27 @@ def conv1d(
     return result
 
 
+def geometry_of(span: int, stride: int, dilation: int, padding: str | int | tuple[int, int], pad_mode: str) -> Geometry:
+    """How the frames of a convolution lie on its input.
+
+    Raises
+    ------
+    ParameterError
+        If padding, its mode and the stride do not fit each other, or are too large.
+    """
+    if isinstance(padding, str) and padding == "same" and stride != 1:
+        raise ParameterError(f'padding is "same" and stride {stride}; "same" needs a stride of 1')
+    if pad_mode not in _PAD_MODES:
+        raise ParameterError(f"pad_mode is {pad_mode!r}; it must be one of {', '.join(_PAD_MODES)}")
+    geometry = Geometry.window(span, stride, dilation, padding)
+    if max(geometry.span, geometry.lead, geometry.trail) > MOST:
+        raise ParameterError(
+            f"filters span {geometry.span} time steps with a padding of {geometry.lead} and {geometry.trail}; "
+            f"most is {MOST}"
+        )
+    return geometry
+
+
 def bias_of(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """The bias as an array of the result's type; zeros without one."""
     if bias is None:
@@ -158,8 +175,6 @@ def bias_of(bias: ArrayLike | None, filters: int, dtype: np.dtype[Any]) -> NDArr
 
 def _padded(signal: NDArray[Any], left: int, right: int, mode: str) -> tuple[NDArray[Any], int]:
     """The signal, padded unless with zeros, which the kernels see by themselves; and the zeros that stand before."""
-    if mode not in PAD_MODES:
-        raise ParameterError(f"pad_mode is {mode!r}; it must be one of {', '.join(PAD_MODES)}")
     time = signal.shape[-1]
     if mode == "zero" or not (left or right):
         return signal, left

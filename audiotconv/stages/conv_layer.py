@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..audio import scale_of
 from ..errors import ParameterError
-from ..geometry import Geometry
 from ..kernels.exp import SQUARED_MODULUS
 from .base import aligned_empty
 from .buffer import in_storage
-from .checks import MOST, activation_of, array_of, floating, integer_at_least
-from .conv import PAD_MODES, bias_of
+from .checks import activation_of, array_of, floating, integer_at_least
+from .conv import bias_of, geometry_of
 from .convolver import Convolver
 from .frame_stage import FrameStage
 from .plan import plan
@@ -85,10 +84,6 @@ class Conv1d(FrameStage):
                 f"weight has the shape {taps.shape}; it must be (filters, channels // groups, taps), with at least one "
                 f"tap and a multiple of {groups} filters"
             )
-        if isinstance(padding, str) and padding == "same" and stride != 1:
-            raise ParameterError(f'padding is "same" and stride {stride}; "same" needs a stride of 1')
-        if pad_mode not in PAD_MODES:
-            raise ParameterError(f"pad_mode is {pad_mode!r}; it must be one of {', '.join(PAD_MODES)}")
         filters, each, span = taps.shape
         kind, slope = activation_of(activation)
         self.inputs = each * groups
@@ -97,12 +92,7 @@ class Conv1d(FrameStage):
         )
         rows = filters // 2 if kind == SQUARED_MODULUS else filters
         self.features = tuple(f"{name} {number}" for number in range(rows))
-        geometry = Geometry.window(span, stride, dilation, padding)
-        if max(geometry.span, geometry.lead, geometry.trail) > MOST:
-            raise ParameterError(
-                f"filters span {geometry.span} time steps with a padding of {geometry.lead} and {geometry.trail}; "
-                f"most is {MOST}"
-            )
+        geometry = geometry_of(span, stride, dilation, padding, pad_mode)
         self._mode = pad_mode
         if pad_mode != "zero" and (geometry.lead or geometry.trail):
             beyond = max(geometry.lead, geometry.trail) if pad_mode == "reflect" else 0

@@ -14,7 +14,7 @@ from ..kernels import pool as sliding
 from ..kernels import pool_windows as single
 from .checks import MOST, array_of, checked_out, floating, integer_at_least, positive, threads_for
 
-__all__ = ["HOW", "NEVER_PADDED", "pool1d", "pooled"]
+__all__ = ["HOW", "NEVER_PADDED", "geometry_of", "pool1d", "pooled"]
 
 HOW = {
     "max": sliding.MAX,
@@ -167,6 +167,27 @@ def pool1d(
     return result
 
 
+def geometry_of(size: int, hop: int | None, dilation: int, padding: str | int | tuple[int, int]) -> Geometry:
+    """How windows of `size` values lie on their input.
+
+    Raises
+    ------
+    ParameterError
+        If hop, dilation or padding is out of its range, or a window could lie in padding alone.
+    """
+    hop = size if hop is None else integer_at_least("hop", hop, 1)
+    geometry = Geometry.window(size, hop, integer_at_least("dilation", dilation, 1), padding)
+    if geometry.span > MOST:
+        raise ParameterError(
+            f"size is {size} and dilation {dilation}; a window spans {geometry.span} time steps, and most is {MOST}"
+        )
+    if geometry.lead >= geometry.span or geometry.trail >= geometry.span:
+        raise ParameterError(
+            f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone"
+        )
+    return geometry
+
+
 def pooled(
     data: NDArray[Any],
     scores: NDArray[Any],
@@ -226,17 +247,8 @@ def _windows(
         if frames is not None:
             raise ParameterError(f"size is {size} and frames {frames}; only one of them can be given")
         size = integer_at_least("size", size, 1)
-        hop = size if hop is None else integer_at_least("hop", hop, 1)
-        geometry = Geometry.window(size, hop, integer_at_least("dilation", dilation, 1), padding)
-        if geometry.span > MOST:
-            raise ParameterError(
-                f"size is {size} and dilation {dilation}; a window spans {geometry.span} time steps, and most is {MOST}"
-            )
-        if geometry.lead >= geometry.span or geometry.trail >= geometry.span:
-            raise ParameterError(
-                f"padding is {padding!r}; a window spans {geometry.span}, and must not lie in padding alone"
-            )
-        return size, hop, geometry
+        geometry = geometry_of(size, hop, dilation, padding)
+        return size, geometry.hop, geometry
     if hop is not None or dilation != 1 or padding_of(padding, 1) != (0, 0):
         raise ParameterError("hop, dilation and padding belong to windows of a size, and size is not given")
     if frames is not None:

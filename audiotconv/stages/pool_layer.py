@@ -11,7 +11,7 @@ from ..errors import ParameterError
 from ..geometry import Geometry
 from .checks import MOST, integer_at_least, positive
 from .frame_stage import FrameStage
-from .pool import HOW, NEVER_PADDED, pooled
+from .pool import HOW, NEVER_PADDED, geometry_of, pooled
 
 __all__ = ["Pool1d"]
 
@@ -89,20 +89,13 @@ class Pool1d(FrameStage):
             self._size, self.whole, self.geometry = 0, True, Geometry(hop=MOST)
             return
         self._size = integer_at_least("size", size, 1)
-        hop = self._size if hop is None else integer_at_least("hop", hop, 1)
-        self.geometry = Geometry.window(self._size, hop, self._dilation, padding)
+        self.geometry = geometry_of(self._size, hop, self._dilation, padding)
         if how == "stats" and self._ddof >= self._size:
             raise ParameterError(f"ddof is {ddof}; it must be less than the window's size, {size}")
-        if self.geometry.span > MOST:
-            raise ParameterError(f"a window spans {self.geometry.span} time steps, and most is {MOST}")
         if not self._padded and not self._always_inside():
             raise ParameterError(
                 f"padding is {padding!r}; with a size of {size} and a dilation of {dilation}, a window could see "
                 "padding alone"
-            )
-        if max(self.geometry.lead, self.geometry.trail) >= self.geometry.span:
-            raise ParameterError(
-                f"padding is {padding!r}; a window spans {self.geometry.span}, and must not lie in padding alone"
             )
 
     def _always_inside(self) -> bool:
