@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .shell import Format, Json, announced_compilation, app, console_for, stoppable
+from .shell import Format, Json, RecipeName, announced_compilation, app, console_for, stoppable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,9 +36,7 @@ class _Channels(StrEnum):
 def extract(
     inputs: Annotated[list[Path], typer.Argument(metavar="IN...", help="Sound files, and folders to search.")],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT", help="The folder of the feature store.")],
-    recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME|FILE.toml", help="See `audiotconv recipes`.")
-    ] = "gammatone-64",
+    recipe: RecipeName = "gammatone-64",
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Files at a time; one per core by default.")
     ] = None,

@@ -17,7 +17,18 @@ from ..errors import AudioError, AudioFileError, AudiotconvError, ParameterError
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["STOPPED", "Format", "Json", "announced_compilation", "app", "bench_app", "console_for", "main", "stoppable"]
+__all__ = [
+    "STOPPED",
+    "Format",
+    "Json",
+    "RecipeName",
+    "announced_compilation",
+    "app",
+    "bench_app",
+    "console_for",
+    "main",
+    "stoppable",
+]
 
 app = typer.Typer(
     name="audiotconv",
@@ -41,6 +52,10 @@ class Format(StrEnum):
     NPY = "npy"
 
 
+RecipeName = Annotated[
+    str,
+    typer.Option("--recipe", metavar="NAME|FILE.toml", help="See `audiotconv recipes`, which says what can stream."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 

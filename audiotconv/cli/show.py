@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .shell import announced_compilation, app, console_for
+from .shell import RecipeName, announced_compilation, app, console_for
 
 __all__ = ["show"]
 
@@ -16,9 +16,7 @@ __all__ = ["show"]
 @app.command()
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A sound file.")],
-    recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME|FILE.toml", help="See `audiotconv recipes`.")
-    ] = "gammatone-64",
+    recipe: RecipeName = "gammatone-64",
     output: Annotated[
         Path | None,
         typer.Option(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from ..errors import AudioFileError, AudiotconvError, StoreError
-from .shell import announced_compilation, app, console_for, stoppable
+from .shell import RecipeName, announced_compilation, app, console_for, stoppable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,9 +42,7 @@ def stream(
     rate: Annotated[int, typer.Option(min=1, help="The sample rate of the input, in Hz.")],
     channels: Annotated[int, typer.Option(min=1, help="How many channels, interleaved.")] = 1,
     dtype: Annotated[_Type, typer.Option(help="The type of the samples, little-endian.")] = _Type.INT16,
-    recipe: Annotated[
-        str, typer.Option("--recipe", metavar="NAME|FILE.toml", help="One that can stream: see `audiotconv recipes`.")
-    ] = "gammatone-64",
+    recipe: RecipeName = "gammatone-64",
     format: Annotated[
         _Frames,
         typer.Option(
