@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "AudioError",
     "AudioFileError",
@@ -29,27 +31,42 @@ class AudioError(AudiotconvError, ValueError):
     """A recording's content cannot be used.
 
     `reason` is one word or two for tables: "empty", "not audio", "unsupported", "non-finite", "too large",
-    "too short", "truncated", "damaged" or "changed while reading".
+    "too short", "truncated", "damaged", "changed while reading" or "timed out".
     """
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.reason)
 
 
 class AudioFileError(AudiotconvError, OSError):
     """A file cannot be opened, read or stored.
 
-    `reason` is "missing", "unreadable", "not a regular file" or "unusable name".
+    `reason` is "missing", "unreadable", "not a regular file" or "unusable name"; `code` is the system's error number,
+    where there is one.
     """
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: str, code: int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
+        self.code = code
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.reason, self.code)
 
 
 class StoreError(AudiotconvError, OSError):
-    """A feature store cannot be written or read."""
+    """A feature store cannot be written or read; `code` is the system's error number, where there is one."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.code)
 
 
 class AudioWarning(UserWarning):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -219,14 +219,14 @@ def feature_blocks(
     chain: Chain,
     blocks: Iterable[NDArray[Any]],
     channels: str = "keep",
-    threads: int | None = None,
+    threads: int | Callable[[], int] | None = None,
     intake: Intake | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """Frames of a signal that arrives in blocks, as soon as each is settled.
 
     The blocks' sizes have no influence on the frames. Only what later frames still see is held. An `intake`, as
     `Recipe.intake` gives it, makes the samples that the chain takes, and says itself whether they are the mean of the
-    channels; without one they are at the chain's rate.
+    channels; without one they are at the chain's rate. `threads` may be a function that is asked at each block.
 
     Shape: blocks of (channels, time) -> blocks of (channels, features, frames)
     """
@@ -234,7 +234,8 @@ def feature_blocks(
         intake = Intake(1, mono=channels == "mono")
     flow = None
     for piece, last in intake.pieces(blocks):
-        flow = flow or Flow(chain, piece.shape[0], threads)
+        flow = flow or Flow(chain, piece.shape[0])
+        flow.threads = threads() if callable(threads) else threads
         frames = flow.push(piece, last)
         if frames.shape[2]:
             yield frames

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import time
+import unicodedata
 
 import pytest
 from conftest import SMALL
 from sounds import wav_bytes, write
 
 import audiotconv as atc
+from audiotconv.batch import npy
+from audiotconv.batch.names import NpyNames
 from audiotconv.errors import StoreError
 
 FORMS = ("parquet", "npy")
@@ -66,17 +70,20 @@ def test_a_run_that_fails_leaves_no_new_folder(top, tmp_path, monkeypatch):
     def refuse(*args, **options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def stop(state):
+    def stop(state):  # again and again: nothing in hand is waited for
         raise KeyboardInterrupt
 
     for form in FORMS:
-        with pytest.raises(KeyboardInterrupt):
-            atc.extract_folder(top, tmp_path / "x" / "out", SMALL, format=form, progress=stop)
-        assert not (tmp_path / "x").exists()
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(KeyboardInterrupt):
-        atc.extract_folder(top, tmp_path / "empty", SMALL, progress=stop)
-    assert os.listdir(tmp_path / "empty") == []
+        with monkeypatch.context() as patch:
+            patch.setattr("audiotconv.batch.work._Work._recording", lambda *_: time.sleep(1))
+            with pytest.raises(KeyboardInterrupt, match="0 recordings are in"):
+                atc.extract_folder(top, tmp_path / "x" / "out", SMALL, format=form, progress=stop)
+            assert not (tmp_path / "x").exists()
+            (tmp_path / "empty").mkdir()
+            with pytest.raises(KeyboardInterrupt):
+                atc.extract_folder(top, tmp_path / "empty", SMALL, format=form, progress=stop)
+            assert os.listdir(tmp_path / "empty") == []
+            (tmp_path / "empty").rmdir()
     for function in ("os.fsync", "os.replace", "tempfile.mkdtemp"):
         with monkeypatch.context() as patch:
             patch.setattr(function, refuse)
@@ -129,6 +136,36 @@ def test_npy_names_that_would_collide_or_are_too_long(top, tmp_path):
     assert "run-1/a.wav.npy" in files[0]
 
 
+def test_names_where_capitals_make_no_difference():
+    names = NpyNames(255, True)
+    keys = ["a/b.wav", "a/B.wav", "A/b.wav", "\u00e9.wav", "e\u0301.wav"]
+    given = [names.name(key) for key in keys]
+    assert given[0] == "a/b.wav.npy"
+    assert len({unicodedata.normalize("NFC", name).casefold() for name in given}) == len(keys)
+    assert NpyNames().name("A/b.wav") == "A/b.wav.npy"
+
+
+def test_names_that_lead_nowhere():
+    """Keys come from manifests too."""
+    for key in (
+        "../a.wav",
+        "a/../../b",
+        "/etc/x",
+        ".",
+        "",
+        "a//b",
+        "a\0b",
+        "_journal",
+        "_journal/a",
+        "index-000000.parquet",
+    ):
+        parts = NpyNames().name(key).split("/")
+        assert not {"", ".", ".."} & set(parts)
+        assert parts[0] != "_journal"
+        assert len(parts) == 1 or not parts[0].endswith(".parquet")
+        assert "\0" not in "".join(parts)
+
+
 def test_inputs_named_as_the_stores_own_files(tmp_path):
     names = ("index.parquet", "audiotconv.json", ".audiotconv.json", "features-00000.parquet")
     (tmp_path / "in").mkdir()
@@ -143,14 +180,14 @@ def test_inputs_named_as_the_stores_own_files(tmp_path):
 @pytest.mark.parametrize("code", [errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ])
 def test_names_that_the_targets_file_system_refuses(top, tmp_path, monkeypatch, code):
     write(top / "b.wav", n=200)
-    before = os.replace
+    before = open
 
-    def replace(source, target):
-        if os.path.basename(target) == "a.wav.npy":
+    def refuse(path, *arguments):
+        if os.path.basename(path) == "a.wav.npy":
             raise OSError(code, os.strerror(code))
-        before(source, target)
+        return before(path, *arguments)
 
-    monkeypatch.setattr(os, "replace", replace)
+    monkeypatch.setattr(npy, "open", refuse, raising=False)
     report = atc.extract_folder(top, tmp_path / "out", SMALL, format="npy")
     assert [(failure.key, failure.reason) for failure in report.failures] == [("a.wav", "unusable name")]
     assert "a.wav cannot be stored under its name" in report.failures[0].message

@@ -75,12 +75,14 @@ class Intake:
 
         Shape of each: (channels, time)
         """
-        inlet = None
+        inlet = held = None
         for block in blocks:
             inlet = inlet or Inlet(self, block.shape[0])
-            yield from inlet.push(block)
-        if inlet is not None:
-            yield from inlet.finish()
+            if held is not None:
+                yield from inlet.push(held)
+            held = block
+        if inlet is not None and held is not None:
+            yield from inlet.end(held)
 
 
 class Inlet:
@@ -111,6 +113,15 @@ class Inlet:
         if self._resampler is None and self._empty.dtype != block.dtype:
             self._empty = np.empty((self._rows, 0), block.dtype)
         return ((block, False),) if self._plain else self._pieces(block)
+
+    def end(self, arrived: NDArray[Any]) -> Iterator[tuple[NDArray[Any], bool]]:
+        """The samples that the last block gives: in one piece where they are taken as they are."""
+        pieces = self.push(arrived)
+        if self._plain:
+            yield from ((piece, True) for piece, _ in pieces)
+            return
+        yield from pieces
+        yield from self.finish()
 
     def _pieces(self, block: NDArray[Any]) -> Iterator[tuple[NDArray[Any], bool]]:
         if self._missing == 0:

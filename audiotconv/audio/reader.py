@@ -67,9 +67,13 @@ class AudioReader:
     strict : bool
         Raise AudioError, reason "truncated", where a file holds less than its header says; otherwise the difference
         goes to `notes`.
+    name : str, optional
+        For messages, where it is not the source's own.
 
     Attributes
     ----------
+    size, mtime : int or None
+        Of a path's file when it was opened: bytes, and nanoseconds since 1970.
     sample_rate, channels : int
     format, subtype : str
         As libsndfile names them, such as "WAV" and "PCM_16".
@@ -101,10 +105,14 @@ class AudioReader:
     (8000, [[0, 16384]])
     """
 
-    def __init__(self, source: str | bytes | os.PathLike[Any] | BinaryIO, *, strict: bool = False) -> None:
-        self.name = shown(source)
+    def __init__(
+        self, source: str | bytes | os.PathLike[Any] | BinaryIO, *, strict: bool = False, name: str | None = None
+    ) -> None:
+        self.name = shown(source if name is None else name)
         self.strict = strict
         self.notes: list[str] = []
+        self.size: int | None = None
+        self.mtime: int | None = None
         self.first = self.position = 0
         self._stop: int | None = None  # what `select` ends at, if not with the file
         self._decoded_to = 0
@@ -131,6 +139,7 @@ class AudioReader:
             self._before = os.fstat(self._descriptor)
         except (OSError, ValueError) as error:
             raise self._system_error(error) from None
+        self.size, self.mtime = self._before.st_size, self._before.st_mtime_ns
         if not stat.S_ISREG(self._before.st_mode):
             kind = "a directory" if stat.S_ISDIR(self._before.st_mode) else "not a regular file"
             raise AudioFileError(f"{self.name} is {kind}; a sound file is needed", "not a regular file")
@@ -160,13 +169,16 @@ class AudioReader:
             raise AudioError(f"{self.name} {self._header.refused}", self._header.reason)
 
     def _system_error(self, error: OSError | ValueError) -> AudioFileError:
+        code = getattr(error, "errno", None)
         if isinstance(error, FileNotFoundError | NotADirectoryError):
-            return AudioFileError(f"{self.name} does not exist", "missing")
+            return AudioFileError(f"{self.name} does not exist", "missing", code)
         if isinstance(error, PermissionError):
-            return AudioFileError(f"{self.name} cannot be read: permission denied", "unreadable")
-        if isinstance(error, OSError) and error.errno == errno.ENXIO:
-            return AudioFileError(f"{self.name} is a socket or device; a sound file is needed", "not a regular file")
-        return AudioFileError(f"{self.name} cannot be read: {getattr(error, 'strerror', None) or error}", "unreadable")
+            return AudioFileError(f"{self.name} cannot be read: permission denied", "unreadable", code)
+        if code == errno.ENXIO:
+            message = f"{self.name} is a socket or device; a sound file is needed"
+            return AudioFileError(message, "not a regular file", code)
+        why = getattr(error, "strerror", None) or error
+        return AudioFileError(f"{self.name} cannot be read: {why}", "unreadable", code)
 
     def _decode(self, source: int | BinaryIO) -> soundfile.SoundFile:
         try:

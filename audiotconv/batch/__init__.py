@@ -1,6 +1,7 @@
 """Folders of recordings to feature stores."""
 
 from .reading import FeatureStore, load
-from .run import FolderReport, extract_folder
+from .report import FolderReport, Progress
+from .run import extract_folder
 
-__all__ = ["FeatureStore", "FolderReport", "extract_folder", "load"]
+__all__ = ["FeatureStore", "FolderReport", "Progress", "extract_folder", "load"]

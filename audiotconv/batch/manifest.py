@@ -1,24 +1,36 @@
-"""`audiotconv.json`: which run's files are the store, and what the run has found."""
+"""`audiotconv.json`: which run's files are the store, and what they are."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..audio import shown
 from ..errors import StoreError
 from ..recipes import Recipe
+from .place import Place
 
-__all__ = ["COPY", "FORMATS", "INDEX", "MANIFEST", "manifest_of", "parse", "read_manifest", "run_number"]
+__all__ = [
+    "FAILURES",
+    "FEATURES",
+    "FORMATS",
+    "INDEX",
+    "JOURNAL",
+    "MANIFEST",
+    "describe",
+    "description_trouble",
+    "read_manifest",
+    "run_number",
+    "same_work",
+]
 
 FORMATS = ("parquet", "npy")
 MANIFEST = "audiotconv.json"
-INDEX = "index.parquet"  # of a tree of .npy files
-COPY = ".audiotconv.json"  # the same in the run's folder, so that a later run knows which files are ours
+FAILURES = "failures.parquet"
+JOURNAL = "_journal"  # in a run's folder; readers of whole folders pass over such names
+FEATURES = "features-"  # what shards' names begin with
+INDEX = "index-"  # those of a tree of .npy files
 
 
 def run_number(name: str) -> int:
@@ -27,8 +39,8 @@ def run_number(name: str) -> int:
     return int(found[1]) if found else 0
 
 
-def manifest_of(recipe: Recipe, form: str, summary: dict[str, Any], folder: str, files: list[str]) -> dict[str, Any]:
-    """The manifest of a run whose files, named from there, are in the target's subfolder `folder`."""
+def describe(recipe: Recipe, form: str, root: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What a store is: the first record of its journal and, with the folder's name, its manifest."""
     return {
         "store": "audiotconv",
         "version": __version__,
@@ -41,13 +53,19 @@ def manifest_of(recipe: Recipe, form: str, summary: dict[str, Any], folder: str,
             **recipe.head,
             "stages": [{"kind": kind, **dict(values)} for kind, values in recipe.stages],
         },
-        **summary,
-        "folder": folder,
-        "files": files,
+        "settings": settings,
+        "root": root,
     }
 
 
-def read_manifest(target: Path) -> dict[str, Any]:
+def same_work(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a recording's row is the same in stores of two descriptions."""
+    return all(one[name] == other[name] for name in ("format", "settings")) and (
+        one["recipe"]["hash"] == other["recipe"]["hash"]
+    )
+
+
+def read_manifest(place: Place) -> dict[str, Any]:
     """The manifest of a feature store.
 
     Raises
@@ -56,57 +74,36 @@ def read_manifest(target: Path) -> dict[str, Any]:
         If there is none, or it cannot be read.
     """
     try:
-        return parse(target / MANIFEST)
-    except FileNotFoundError:
-        raise StoreError(f"{shown(target)} is not a feature store: it has no {MANIFEST}") from None
-
-
-def parse(path: Path) -> dict[str, Any]:
-    """The manifest in a file.
-
-    Raises
-    ------
-    FileNotFoundError
-    StoreError
-        If it cannot be read, or is damaged.
-    """
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise
+        content = place.read(MANIFEST)
+    except (FileNotFoundError, NotADirectoryError):
+        raise StoreError(f"{place.name} is not a feature store: it has no {MANIFEST}") from None
     except OSError as error:
-        raise StoreError(f"{shown(path)} cannot be read: {error.strerror}") from None
+        why = error.strerror or error
+        raise StoreError(f"{place.name}/{MANIFEST} cannot be read: {why}", error.errno) from None
+    try:
+        manifest = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{shown(path)} is damaged: {error}") from None
+        raise StoreError(f"{place.name}/{MANIFEST} is damaged: {error}") from None
     if not isinstance(manifest, dict) or manifest.get("store") != "audiotconv":
-        raise StoreError(f"{shown(path)} is not the manifest of a feature store")
-    trouble = _trouble(manifest)
+        raise StoreError(f"{place.name}/{MANIFEST} is not the manifest of a feature store")
+    folder = manifest.get("folder")
+    trouble = description_trouble(manifest)
+    if not isinstance(folder, str) or not run_number(folder):
+        trouble = f'its folder is {folder!r}; it must be a name like "run-1"'
     if trouble:
-        raise StoreError(f"{shown(path)} is damaged: {trouble}")
+        raise StoreError(f"{place.name}/{MANIFEST} is damaged: {trouble}")
     return manifest
 
 
-def _trouble(manifest: dict[str, Any]) -> str | None:
-    files = manifest.get("files")
-    if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
-        return "its files are no list of names"
-    for name in files:  # a run removes these, so none may lead out of the store
-        if os.path.isabs(name) or ".." in Path(name).parts or "\0" in name:
-            return f"{name!r} lies outside of the store"
-    folder = manifest.get("folder")
-    if not isinstance(folder, str) or not run_number(folder):
-        return f'its folder is {folder!r}; it must be a name like "run-1"'
-    if manifest.get("format") not in FORMATS:
-        return f"its format is {manifest.get('format')!r}; it must be one of {', '.join(FORMATS)}"
-    recipe, failures = manifest.get("recipe"), manifest.get("failures")
-    if not _has_texts(recipe, "name", "hash"):
+def description_trouble(description: Any) -> str | None:
+    """What is wrong with a description, if anything."""
+    if not isinstance(description, dict):
+        return "it is no object"
+    if description.get("format") not in FORMATS:
+        return f"its format is {description.get('format')!r}; it must be one of {', '.join(FORMATS)}"
+    recipe = description.get("recipe")
+    if not isinstance(recipe, dict) or not all(isinstance(recipe.get(name), str) for name in ("name", "hash")):
         return "its recipe is no object with a name and a hash"
-    if not isinstance(failures, list) or not all(
-        _has_texts(failure, "key", "path", "reason", "message") for failure in failures
-    ):
-        return "its failures are no list of objects with key, path, reason and message"
+    if not isinstance(description.get("root"), str) or not isinstance(description.get("settings"), dict):
+        return "it does not say which recordings it holds"
     return None
-
-
-def _has_texts(value: Any, *names: str) -> bool:
-    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)

@@ -4,57 +4,68 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
-from .manifest import COPY, INDEX, MANIFEST
+from .manifest import INDEX, JOURNAL
 
-__all__ = ["longest_name", "npy_names"]
+__all__ = ["NpyNames"]
 
 _SUFFIX = ".npy"
 
 
-def longest_name(folder: Path) -> int:
-    """How many bytes the name of a file in the folder may have."""
-    try:
-        return os.pathconf(folder, "PC_NAME_MAX")
-    except (OSError, ValueError):  # not known there
-        return 255
-
-
-def npy_names(keys: Sequence[str], longest: int) -> dict[str, str]:
+@dataclass(frozen=True)
+class NpyNames:
     """A file's name for each key: the key and ".npy".
 
-    Folders and files whose names are too long then, or are those of the store's own files, get a shorter one with a
-    hash of the key; so do files that share their name with a folder. The names depend on the keys only.
+    It depends on nothing but the key and two properties of the file system, so that workers who know nothing of each
+    other never take the same one. Parts of it that are too long get a shorter name with a hash of themselves; so do
+    folders that could be taken for one of these files, and what is named like the store's own files. Where capital
+    letters or the forms of accents make no difference, so does every name that has some.
+
+    Attributes
+    ----------
+    longest : int
+        How many bytes the name of a file may have.
+    folds : bool
+        Whether names that differ in such things only are one name.
     """
-    names = {key: _fitting(key, longest) for key in keys}
-    taken = {parent for name in names.values() for parent in PurePosixPath(name).parents}
-    given = {}
-    for key, name in names.items():
-        path = PurePosixPath(name)
-        rounds = 0
-        while path in taken:
-            rounds += 1
-            path = path.with_name(_marked(PurePosixPath(name).name, longest, f"{key}\0{rounds}"))
-        taken.add(path)
-        given[key] = path.as_posix()
-    return given
 
+    longest: int = 255
+    folds: bool = False
 
-def _fitting(key: str, longest: int) -> str:
-    *folders, file = key.split("/")
-    parts = [*folders, file + _SUFFIX]
-    for place, part in enumerate(parts):
-        own = place == 0 and part in (COPY, INDEX, MANIFEST)
-        if own or len(os.fsencode(part)) > longest:
-            parts[place] = _marked(part, longest, part)
-    return "/".join(parts)
+    @classmethod
+    def of(cls, folder: Path | None) -> NpyNames:
+        """What holds in a folder, which is tried out; without one, of file systems in general."""
+        if folder is None:
+            return cls()
+        try:
+            longest = os.pathconf(folder, "PC_NAME_MAX")
+        except (OSError, ValueError):  # not known there
+            longest = 255
+        (folder / "a").touch()
+        folds = (folder / "A").exists()
+        (folder / "a").unlink()
+        return cls(longest, folds)
 
+    def name(self, key: str) -> str:
+        """The name for a key, with "/"."""
+        *folders, file = key.split("/")
+        parts = [self._fitting(part, part.endswith(_SUFFIX)) for part in folders]
+        parts.append(self._fitting(file + _SUFFIX, False))
+        if parts[0] == JOURNAL or (len(parts) > 1 and parts[0].startswith(INDEX)):
+            parts[0] = self._marked(parts[0])
+        return "/".join(part if part not in ("", ".", "..") else self._marked(part) for part in parts)
 
-def _marked(part: str, longest: int, content: str) -> str:
-    """A name with the content's hash: as much of its beginning as fits, and its ending if that is ours."""
-    ending = _SUFFIX if part.endswith(_SUFFIX) else ""
-    ending = f"~{hashlib.sha256(content.encode()).hexdigest()[:16]}{ending}"
-    begin = os.fsencode(part.removesuffix(_SUFFIX))[: max(0, longest - len(ending))]
-    return begin.decode("utf-8", "ignore") + ending
+    def _fitting(self, part: str, ambiguous: bool) -> str:
+        different = self.folds and not (part.isascii() and part.islower())
+        if ambiguous or different or len(os.fsencode(part)) > self.longest or "\0" in part:
+            return self._marked(part)
+        return part
+
+    def _marked(self, part: str) -> str:
+        """A name with a hash: as much of its beginning as fits, and its ending if that is ours."""
+        ending = _SUFFIX if part.endswith(_SUFFIX) else ""
+        ending = f"~{hashlib.sha256(part.encode()).hexdigest()[:16]}{ending}"
+        begin = os.fsencode(part.removesuffix(_SUFFIX).replace("\0", "_"))[: max(0, self.longest - len(ending))]
+        return begin.decode("utf-8", "ignore") + ending

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .place import finish
+from .store import checksum
+
 __all__ = ["NpyWriter"]
 
 
@@ -53,7 +56,7 @@ class NpyWriter:
         self.frames += count
 
     def _lay_out(self, capacity: int) -> None:
-        draft = self.path.with_name(self.path.name + ".draft")
+        draft = self.path.with_name(f"{os.urandom(8).hex()}.draft")  # its own name may be as long as they can be
         with open(draft, "w+b") as file:
             begin = self._write_header(file, capacity)
             for number in range(self.rows[0] * self.rows[1]):
@@ -66,13 +69,15 @@ class NpyWriter:
         self._file = open(self.path, "r+b")  # noqa: SIM115
         self._begin, self._capacity = begin, capacity
 
-    def close(self) -> None:
-        """Trim the rows to what came, and make sure that all is on the disk."""
+    def close(self) -> int:
+        """Trim the rows to what came, and make sure that all is on the disk. The file's checksum, CRC-32."""
         if self.frames != self._capacity:
             self._lay_out(self.frames)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        finish(self._file)
+        self._file.seek(0)
+        crc32 = checksum(self._file)
         self._file.close()
+        return crc32
 
     def abandon(self) -> None:
         """Close without finishing."""

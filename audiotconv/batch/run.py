@@ -3,151 +3,97 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import os
 import re
-import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Any
 
-from numpy.typing import NDArray
-
-from ..audio import AudioReader, Intake, shown
-from ..errors import AudioError, AudioFileError, AudiotconvError, ParameterError, StoreError
-from ..extraction import CHANNELS, feature_blocks
+from ..audio import shown
+from ..errors import AudioFileError, AudiotconvError, ParameterError, StoreError
+from ..extraction import CHANNELS
 from ..kernels.compile import available_threads
 from ..recipes import Recipe, get_recipe
-from ..stages import Chain
-from ..stages.checks import integer_at_least
-from .folder import RunFolder
-from .manifest import FORMATS
-from .plan import Failure, Item, plan, text
-from .sinks import Kept, NpySink, ParquetSink, Recording, Sink
+from ..stages.checks import integer_at_least, positive
+from .executors import executor_for
+from .feed import Feed
+from .interrupts import Interrupts, Stopped
+from .ledger import Ledger, failure_record
+from .lists import FileList, Listing, Manifest
+from .manifest import FORMATS, describe
+from .names import NpyNames
+from .place import LocalPlace, Place
+from .plan import Failure, Item, Plan
+from .remote import place_of
+from .report import FolderReport, Progress
+from .target import Target, check_target, find_ledger, unwritable
+from .work import TRANSIENT, Job, Outcome, Watch, process_batch
+
+__all__ = ["extract_folder"]
 
 # What a run takes at most, measured: the process with its libraries, and for each recording at a time its blocks on
 # their way from the decoder to the store.
 _BASE, _EACH = 190e6, 35e6
-_COPIES = 3  # of what a whole-signal stage sees: in parts, joined, and its result
+_PAUSES = (0.2, 1.0, 5.0)  # seconds before a batch that could not be written is tried again
+_TICK = 0.1
 
-__all__ = ["Failure", "FolderReport", "Progress", "extract_folder"]
-
-
-@dataclass
-class Progress:
-    """How far a run is, for a progress bar.
-
-    `bytes_done` are those of finished files and of the finished parts of long ones.
-    """
-
-    files: int = 0
-    files_done: int = 0
-    bytes: int = 0
-    bytes_done: float = 0.0
-    audio_seconds: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    def advance(self, *, files: int = 0, bytes: float = 0.0, seconds: float = 0.0) -> None:
-        """Count what a worker has done."""
-        with self._lock:
-            self.files_done += files
-            self.bytes_done += bytes
-            self.audio_seconds += seconds
-
-
-@dataclass(frozen=True)
-class FolderReport:
-    """What a run has done.
-
-    Attributes
-    ----------
-    target : str
-    recipe, recipe_hash : str
-    files, done : int
-        Recordings found, and recordings in the store.
-    failures : list of Failure
-        Recordings that are not in the store, and folders that could not be searched.
-    warnings : list of str
-        Recordings that are in the store although something was odd.
-    frames : int
-    audio_seconds, seconds : float
-        Length of what was processed, summed over files, and the time that the run took.
-    resampled : dict
-        How many of the recordings in the store were resampled to the recipe's sample rate, by their own (Hz).
-    """
-
-    target: str
-    recipe: str
-    recipe_hash: str
-    files: int
-    done: int
-    frames: int
-    audio_seconds: float
-    seconds: float
-    failures: list[Failure] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    resampled: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def speed(self) -> float:
-        """Seconds of audio per second of time."""
-        return self.audio_seconds / self.seconds if self.seconds else 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain lists, texts and numbers."""
-        return {**asdict(self), "failed": len(self.failures), "real_time_factor": round(self.speed, 1)}
-
-
-@dataclass(slots=True)
-class _Outcome:
-    kept: Kept | None = None
-    failure: Failure | None = None
-    notes: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    resampled_from: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    recipe: Recipe
-    label: bool
-    channels: str
-    strict: bool
-    threads: int
-    memory: float  # bytes that one recording may take
+Paths = str | bytes | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]]
 
 
 def extract_folder(
-    source: str | bytes | os.PathLike[str] | Sequence[str | bytes | os.PathLike[str]],
+    source: Paths,
     target: str | bytes | os.PathLike[str],
     recipe: str | os.PathLike[str] | Recipe = "gammatone-64",
     *,
     workers: int | None = None,
+    executor: Executor | None = None,
+    scheduler: str | None = None,
     format: str = "parquet",
     label: str | None = None,
     channels: str = "keep",
     strict: bool = False,
+    files_from: str | os.PathLike[str] | None = None,
+    manifest: str | os.PathLike[str] | None = None,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    by_content: bool = False,
+    overwrite: bool = False,
+    retry_failed: bool = False,
+    prune: bool = False,
+    dry_run: bool = False,
+    max_failures: int | None = None,
+    time_limit: float = 600.0,
     max_memory: float | str | None = None,
     progress: Callable[[Progress], Any] | None = None,
 ) -> FolderReport:
     """Extract the features of every recording in folders and files into a feature store.
 
+    A run can be stopped or killed at any moment; the same call goes on where it was. What is in the store already is
+    known by path, size and time, and by the recipe. Recordings that have changed are done again; with another recipe
+    all are, and the earlier store stays until the new one is complete.
+
     Parameters
     ----------
     source : path or sequence of paths
-        Files, and folders that are searched with their subfolders, each real folder once.
+        Files, folders that are searched with their subfolders (each real folder once), patterns such as
+        "day*/**/*.wav", and addresses such as "s3://bucket/folder" (extra `cloud`). May be an empty list next to
+        `files_from` or `manifest`.
     target : path
-        The store's folder: new, empty, or a store, which is replaced as a whole when the run has finished. The
-        run's files are in a subfolder, `run-1` or a higher number, that `audiotconv.json` names.
+        The store's folder: new, empty, or a store; or an address.
     recipe : str, path or Recipe
         As in `extract`.
     workers : int, optional
-        How many recordings are processed at a time, each on a thread; by default one per core. With fewer recordings
-        than workers, each is processed on several threads.
+        How many batches of recordings are processed at a time, each on a thread; by default one per core. Long
+        recordings get the threads that others do not need.
+    executor : concurrent.futures.Executor, optional
+        What to process batches on instead: a ProcessPoolExecutor, a Dask client's `get_executor()`, mpi4py's. Its
+        workers write into the target themselves.
+    scheduler : str, optional
+        The address of a Dask scheduler, or "local" for one with `workers` processes (extra `dask`).
     format : "parquet" or "npy"
         Parquet shards with one row per recording (a long one continues in further rows), or one .npy file each, in
         the inputs' tree, with an index.
@@ -156,6 +102,27 @@ def extract_folder(
     channels : "keep" or "mono"
     strict : bool
         Set recordings aside that hold less than their header says.
+    files_from : path, optional
+        A file with names of files, a line each or ended by zero bytes; "-" for standard input.
+    manifest : path, optional
+        A CSV or Parquet table with the columns path and, if wanted, start, stop (in seconds), label and key.
+    include, exclude : sequence of str
+        Patterns of names (or, with a "/", of paths below the root) that count instead of sound files' endings, and that
+        do not count.
+    by_content : bool
+        Know recordings by the SHA-256 of their content instead of size and time: slower, as all is read.
+    overwrite : bool
+        Do everything again, in a new store that replaces the present one at the end.
+    retry_failed : bool
+        Try recordings again that failed and have not changed. Missing and unreadable ones always are.
+    prune : bool
+        Remove recordings from the store that are not among the inputs any more.
+    dry_run : bool
+        Only say what would be processed.
+    max_failures : int, optional
+        End the run when more recordings have failed.
+    time_limit : float
+        Seconds that a recording may take, and one more for each MB of it, before it is set aside.
     max_memory : int or str, optional
         Bytes, or a text such as "2 GB", that the run's process is to stay within. Long recordings never take more than
         short ones, unless a stage of the recipe needs them whole: those that would need too much are set aside, and
@@ -166,16 +133,20 @@ def extract_folder(
     Returns
     -------
     FolderReport
-        Recordings that failed are listed in it with their reasons; all others are in the store.
+        Recordings that failed are listed in it with their reasons, and in `failures.parquet` in the target; all others
+        are in the store.
 
     Raises
     ------
     AudioFileError, AudioError
         If an input does not exist or cannot be read, or there is no recording at all.
     StoreError
-        If the target cannot be written, or another run is writing into it; an earlier store is still there.
+        If the target cannot be written, another run is writing into it, or too many recordings fail. What has been
+        done is kept.
     RecipeError, ParameterError
         If the recipe or a parameter is wrong.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, when the recordings in hand are in the store; after a second one, at once.
 
     Examples
     --------
@@ -185,6 +156,8 @@ def extract_folder(
     >>> report = extract_folder(folder, folder + "/features", "gabor-40")
     >>> report.done, report.frames, report.failures
     (1, 100, [])
+    >>> extract_folder(folder, folder + "/features", "gabor-40").unchanged
+    1
     """
     started = time.perf_counter()
     recipe = get_recipe(recipe)
@@ -193,111 +166,346 @@ def extract_folder(
             raise ParameterError(f"{name} is {value!r}; it must be one of {', '.join(allowed)}")
     if label not in (None, "parent"):
         raise ParameterError(f'label is {label!r}; it must be "parent" or None')
+    if executor is not None and scheduler is not None:
+        raise ParameterError("executor and scheduler cannot both be given")
+    if max_failures is not None:
+        max_failures = integer_at_least("max_failures", max_failures, 0)
+    time_limit = positive("time_limit", time_limit)
     workers = available_threads() if workers is None else integer_at_least("workers", workers, 1)
     limit = _bytes(max_memory)
     workers = max(1, min(workers, int((limit - _BASE) / _EACH))) if limit < math.inf else workers
     inputs = [source] if isinstance(source, str | bytes | os.PathLike) else list(source)
-    items, failures = plan(inputs)
-    if not items and failures:
-        raise AudioFileError(failures[0].message, failures[0].reason)
-    if not items:
-        raise AudioFileError(f"no sound file was found in {', '.join(shown(entry) for entry in inputs)}", "missing")
-    folder = RunFolder(Path(os.fsdecode(target)))
-    state = Progress(files=len(items), bytes=sum(item.size for item in items))
-    at_once = min(workers, len(items))
-    each = (limit - _BASE) / at_once - _EACH
-    settings = _Settings(recipe, label == "parent", channels, strict, max(1, workers // len(items)), each)
-    warnings: list[str] = []
-    resampled: Counter[int] = Counter()
-    done = frames = 0
-    seconds = 0.0
-    try:
-        sink: Sink = ParquetSink(folder) if format == "parquet" else NpySink(folder, items)
-        with (
-            ThreadPoolExecutor(min(workers, len(items)), "audiotconv") as pool,
-            contextlib.closing(_in_order(pool, workers, items, settings, sink, state, progress)) as outcomes,
-        ):
-            for outcome in outcomes:
-                warnings += outcome.notes
-                if outcome.failure is not None:
-                    failures.append(outcome.failure)
-                if outcome.kept is not None:
-                    sink.take(outcome.kept)
-                    done += 1
-                    frames += sum(part.shape[2] for part in outcome.kept.parts)
-                    seconds += outcome.seconds
-                    if outcome.resampled_from is not None:
-                        resampled[outcome.resampled_from] += 1
-        sink.close()
-        if done == 0 and folder.replaces:
-            raise StoreError(
-                f"none of the {len(items)} recordings could be used ({failures[0].message}); "
-                f"{shown(target)} stays as it is"
-            )
-        summary = {"files_found": len(items), "done": done, "failures": [asdict(failure) for failure in failures]}
-        by_rate = dict(sorted(resampled.items()))
-        folder.commit(recipe, format, {**summary, "warnings": warnings, "resampled": by_rate})
-    except OSError as error:
-        folder.discard()
-        if isinstance(error, AudiotconvError):
-            raise
-        raise StoreError(f"{shown(target)} cannot be written: {error.strerror or error}") from error
-    except BaseException:
-        folder.discard()
-        raise
-    return FolderReport(
-        target=shown(target),
-        recipe=recipe.name,
-        recipe_hash=recipe.hash,
-        files=len(items),
-        done=done,
-        frames=frames,
-        audio_seconds=seconds,
-        seconds=time.perf_counter() - started,
-        failures=failures,
-        warnings=warnings,
-        resampled=by_rate,
+    plan = Plan(inputs, _listing(files_from, manifest), include, exclude)
+    description = describe(recipe, format, plan.root, {"label": label, "channels": channels})
+    place = place_of(target)
+    run = _Run(
+        plan=plan,
+        place=place,
+        recipe=recipe,
+        settings={"strict": strict, "retry": retry_failed, "prune": prune, "max_failures": max_failures},
+        progress=progress,
+        started=started,
     )
+    run.peek([*inputs, *(entry for entry in (files_from, manifest) if entry is not None)])
+    if dry_run:
+        return run.rehearse(description, overwrite, by_content)
+    with contextlib.ExitStack() as stack:
+        interrupts = stack.enter_context(Interrupts())
+        store = Target(place, description, overwrite=overwrite, by_content=by_content)
+        stack.callback(store.close)
+        pool, workers, here = stack.enter_context(executor_for(executor, scheduler, workers))
+        try:
+            root = place.root if isinstance(place, LocalPlace) else None
+            job = Job(
+                recipe=recipe,
+                recipe_hash=recipe.hash,
+                format=format,
+                root=plan.root,
+                drafts=place.drafts(),
+                names=NpyNames.of(root and root / place.drafts().folder().relative_to(root)),
+                label=label == "parent",
+                channels=channels,
+                strict=strict,
+                memory=(limit - _BASE) / workers - _EACH,
+                time_limit=time_limit,
+                by_content=by_content,
+            )
+            return run.go(store, pool, workers, here, job, interrupts)
+        except OSError as error:
+            if isinstance(error, AudiotconvError):
+                raise
+            raise unwritable(place, error) from error
 
 
-def _in_order(
-    pool: Executor,
-    workers: int,
-    items: Sequence[Item],
-    settings: _Settings,
-    sink: Sink,
-    state: Progress,
-    progress: Callable[[Progress], Any] | None,
-) -> Generator[_Outcome]:
-    """Outcomes in the plan's order, a few recordings ahead of the one that is waited for."""
-    waiting: deque[Future[_Outcome]] = deque()
-    rest = iter(items)
-    stop: list[bool] = []
-    try:
-        while True:
-            while len(waiting) < 8 * workers + 16 and (item := next(rest, None)) is not None:
-                waiting.append(pool.submit(_process, item, settings, sink, state, stop))
-            if not waiting:
+def _listing(files_from: str | os.PathLike[str] | None, manifest: str | os.PathLike[str] | None) -> Listing | None:
+    if files_from is not None and manifest is not None:
+        raise ParameterError("files_from and manifest cannot both be given")
+    if files_from is not None:
+        return FileList(files_from)
+    return None if manifest is None else Manifest(manifest)
+
+
+class _Run:
+    """One run, in the thread that owns the store."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        place: Place,
+        recipe: Recipe,
+        settings: dict[str, Any],
+        progress: Callable[[Progress], Any] | None,
+        started: float,
+    ) -> None:
+        self._root = plan.root
+        self._plan: Iterator[Item | Failure] = iter(plan)
+        self._place = place
+        self._recipe = recipe
+        self._settings = settings
+        self._progress = progress
+        self._started = started
+        self._state = Progress()
+        self._unsearched: list[Failure] = []
+        self._set_aside: set[str] = set()  # keys of this run's inputs that have failed, now or before
+        self._seen: set[str] | None = set() if settings["prune"] else None
+        self._unchanged = self._new = self._frames = self._failed = 0
+        self._seconds = 0.0
+        self._warnings: list[str] = []
+        self._resampled: Counter[int] = Counter()
+
+    def peek(self, inputs: Sequence[Any]) -> None:
+        """Make sure that there is a recording, before anything is written."""
+        troubles: list[Failure] = []
+        for entry in self._plan:
+            if isinstance(entry, Item):
+                self._plan = itertools.chain(troubles, [entry], self._plan)
                 return
-            while not waiting[0].done():
-                if progress is not None:
-                    progress(state)
-                _wait(waiting[0])
-            outcome = waiting.popleft().result()
-            if progress is not None:
-                progress(state)
-            yield outcome
-    finally:
-        stop.append(True)
-        for future in waiting:
-            future.cancel()
+            troubles.append(entry)
+        if troubles:
+            raise AudioFileError(troubles[0].message, troubles[0].reason)
+        raise AudioFileError(f"no sound file was found in {', '.join(shown(entry) for entry in inputs)}", "missing")
 
+    # --- what there is to do ---
 
-def _wait(future: Future[_Outcome]) -> None:
-    try:
-        future.exception(timeout=0.1)
-    except TimeoutError:
-        pass
+    def _feed(self, ledger: Ledger, workers: int) -> Feed:
+        strict, retry = self._settings["strict"], self._settings["retry"]
+
+        def wanted(item: Item) -> bool:
+            if self._seen is not None:
+                self._seen.add(item.key)
+            if ledger.settled(item, strict=strict, retry=retry):
+                if ledger.knows(item.key):
+                    self._unchanged += 1
+                else:
+                    self._set_aside.add(item.key)
+                return False
+            return True
+
+        return Feed(self._plan, workers, wanted, self._unsearched.append)
+
+    def rehearse(self, description: dict[str, Any], overwrite: bool, by_content: bool) -> FolderReport:
+        """What would be processed."""
+        check_target(self._place)
+        found = None if overwrite else find_ledger(self._place, description, by_content)
+        ledger = Ledger("") if found is None else found[1]
+        feed = self._feed(ledger, 1)
+        todo: list[str] = []
+        while not feed.ended:
+            todo += [item.key for item in feed.next()]
+        return self._report(feed, ledger, 0, sorted(todo))
+
+    # --- doing it ---
+
+    def go(
+        self, store: Target, pool: Executor, workers: int, here: bool, job: Job, interrupts: Interrupts
+    ) -> FolderReport:
+        """Process what there is."""
+        ledger = store.ledger
+        feed = self._feed(ledger, workers)
+        watch = Watch(workers, self._state.advance)
+        waiting: dict[Future[Outcome], tuple[list[Item], int]] = {}
+        later: deque[tuple[float, list[Item], int]] = deque()  # batches that could not be written
+        stopped: list[BaseException | None] = []  # that the run is to end early, and why if by itself
+        try:
+            while True:
+                try:
+                    if not stopped:
+                        self._submit(pool, feed, waiting, later, workers, job, watch if here else None, ledger)
+                    if interrupts.asked and not stopped:
+                        stopped.append(None)
+                        self._stop(watch, waiting)
+                    if not waiting and (stopped or (feed.ended and not later)):
+                        break
+                    self._tell(feed)
+                    ended = wait(waiting, _TICK, FIRST_COMPLETED).done if waiting else set()
+                    if not waiting and later:
+                        time.sleep(_TICK)
+                    for future in ended:
+                        items, tries = waiting.pop(future)
+                        trouble = self._take(future, items, tries, store, feed, later, here)
+                        if trouble is not None and not stopped:
+                            stopped.append(trouble)
+                            self._stop(watch, waiting)
+                except KeyboardInterrupt:
+                    if interrupts.asked or stopped:
+                        raise
+                    interrupts.asked = 2
+            return self._end(store, feed, interrupts, stopped[0] if stopped else None)
+        except BaseException as error:
+            watch.stop.set()
+            watch.leave.set()
+            for future in waiting:
+                future.cancel()
+            if isinstance(error, KeyboardInterrupt) and not isinstance(error, Stopped):
+                raise Stopped(self._so_far(ledger), interrupts.asked) from None
+            raise
+
+    def _submit(
+        self,
+        pool: Executor,
+        feed: Feed,
+        waiting: dict[Future[Outcome], tuple[list[Item], int]],
+        later: deque[tuple[float, list[Item], int]],
+        workers: int,
+        job: Job,
+        watch: Watch | None,
+        ledger: Ledger,
+    ) -> None:
+        while len(waiting) < 2 * workers:
+            tries = 0
+            if later and later[0][0] <= time.monotonic():
+                _, items, tries = later.popleft()
+            else:
+                items = feed.next()
+            if not items:
+                return
+            known = [ledger.content(item) for item in items] if job.by_content else ()
+            future = pool.submit(process_batch, job, items, known, watch)
+            waiting[future] = (items, tries)
+
+    def _stop(self, watch: Watch, waiting: dict[Future[Outcome], tuple[list[Item], int]]) -> None:
+        """Ask workers to come to an end."""
+        watch.stop.set()
+        self._place.stop()
+        for future in list(waiting):
+            if future.cancel():
+                del waiting[future]
+
+    def _take(
+        self,
+        future: Future[Outcome],
+        items: list[Item],
+        tries: int,
+        store: Target,
+        feed: Feed,
+        later: deque[tuple[float, list[Item], int]],
+        here: bool,
+    ) -> BaseException | None:
+        """Put what a worker has done into the store; gives the error that ends the run, if there is one."""
+        try:
+            outcome = future.result()
+            store.publish(outcome.folder, outcome.drafts)
+        except BrokenExecutor as error:
+            return StoreError(
+                f"a worker process has died ({error}); what is done is kept, and the same command goes on with the rest"
+            )
+        except OSError as error:
+            code = error.code if isinstance(error, StoreError) else error.errno
+            if code in TRANSIENT and tries < len(_PAUSES):
+                later.append((time.monotonic() + _PAUSES[tries], items, tries + 1))
+                return None
+            if isinstance(error, StoreError):
+                return StoreError(f"{self._place.name}: {error}; what is done is kept", code)
+            return unwritable(self._place, error)
+        self._count(outcome, here)
+        feed.again(outcome.rest)
+        if outcome.failures:
+            self._failed += len(outcome.failures)
+            self._set_aside.update(item.key for item, _ in outcome.failures)
+            strict = self._settings["strict"]
+            store.record(
+                {"failed": [failure_record(failure, item, self._root, strict) for item, failure in outcome.failures]}
+            )
+            most = self._settings["max_failures"]
+            if most is not None and self._failed > most:
+                last = outcome.failures[-1][1].message
+                return StoreError(
+                    f"more than {most} recordings have failed (one of them: {last}); what is done is kept in "
+                    f"{self._place.name}, and the same command goes on with the rest"
+                )
+        return None
+
+    def _count(self, outcome: Outcome, here: bool) -> None:
+        self._unchanged += len(outcome.unchanged)
+        seconds = 0.0
+        files = self._new
+        for draft in outcome.drafts:
+            for record in draft.items:
+                seconds += record["seconds"]
+                self._new += 1
+                self._frames += record["frames"]
+                self._warnings += record.get("notes", [])
+                if "resampled_from" in record:
+                    self._resampled[record["resampled_from"]] += 1
+        self._seconds += seconds
+        if not here:
+            size = sum(record["size"] for draft in outcome.drafts for record in draft.items)
+            size += sum(item.size for item, _ in outcome.failures)
+            ended = self._new - files + len(outcome.failures) + len(outcome.unchanged)
+            self._state.advance(files=ended, bytes=size, seconds=seconds)
+
+    def _tell(self, feed: Feed) -> None:
+        state = self._state
+        state.files, state.bytes, state.planned = feed.taken, feed.bytes, feed.exhausted
+        state.unchanged = self._unchanged
+        if self._progress is not None:
+            self._progress(state)
+
+    def _end(self, store: Target, feed: Feed, interrupts: Interrupts, trouble: BaseException | None) -> FolderReport:
+        ledger = store.ledger
+        self._tell(feed)
+        if trouble is None and not interrupts.asked:
+            if self._unsearched:
+                entries = [failure_record(failure, None, self._root, False) for failure in self._unsearched]
+                store.record({"failed": entries})
+                self._set_aside.update(failure.key for failure in self._unsearched)
+            removed = self._remove(store)
+            if ledger.done == 0 and store.replaces and ledger.failures:
+                failure = next(iter(ledger.failures.values()))
+                store.abandon()
+                raise StoreError(
+                    f"none of the {feed.found} recordings could be used ({failure.message}); "
+                    f"{self._place.name} stays as it is"
+                )
+            store.finish()
+            return self._report(feed, ledger, removed, [])
+        with contextlib.suppress(OSError):  # a full disk has been told of
+            store.list_failures()
+        if trouble is not None:
+            raise trouble
+        raise Stopped(self._so_far(ledger), interrupts.asked)
+
+    def _so_far(self, ledger: Ledger) -> str:
+        return f"{ledger.done:,} recordings are in {self._place.name}; the same command goes on with the rest"
+
+    def _remove(self, store: Target) -> int:
+        """Forget failures of what is not among the inputs any more, and remove its rows if that is wanted.
+
+        What is below folders that could not be searched is not touched.
+        """
+        ledger = store.ledger
+        gone = {key for key in ledger.failures if key not in self._set_aside}
+        rows: set[str] = set()
+        if self._seen is not None:
+            blocked = tuple("" if failure.key == "." else failure.key + "/" for failure in self._unsearched)
+            rows = {key for key in store.stored_keys() if key not in self._seen and not key.startswith(blocked)}
+        if gone | rows:
+            store.record({"gone": sorted(gone | rows)})
+        return len(rows)
+
+    def _report(self, feed: Feed, ledger: Ledger, removed: int, todo: list[str]) -> FolderReport:
+        done = self._unchanged + self._new
+        failures = [failure for key, failure in ledger.failures.items() if key in self._set_aside]
+        if todo:
+            failures += self._unsearched
+        return FolderReport(
+            target=self._place.name,
+            recipe=self._recipe.name,
+            recipe_hash=self._recipe.hash,
+            files=feed.found,
+            done=done,
+            unchanged=self._unchanged,
+            kept=max(0, ledger.done - done),
+            removed=removed,
+            frames=self._frames,
+            audio_seconds=self._seconds,
+            seconds=time.perf_counter() - self._started,
+            failures=sorted(failures, key=lambda failure: failure.key),
+            warnings=self._warnings,
+            resampled=dict(sorted(self._resampled.items())),
+            todo=todo,
+        )
 
 
 def _bytes(limit: float | str | None) -> float:
@@ -316,78 +524,3 @@ def _bytes(limit: float | str | None) -> float:
             f"{(_BASE + _EACH) / 1e6:.0f} MB"
         )
     return value
-
-
-def _check_memory(reader: AudioReader, chain: Chain, intake: Intake, settings: _Settings) -> None:
-    """Set a recording aside whose whole-signal stages would hold more than there is for it."""
-    if reader.frames is None or settings.memory == math.inf:
-        return
-    values = chain.held(intake.length(reader.frames)) * intake.channels(reader.channels)
-    need = _COPIES * 4 * values
-    if need > settings.memory:
-        stages = settings.recipe.whole_stages(reader.sample_rate)
-        raise AudioError(
-            f"{reader.name} would take {need / 1e6:,.0f} MB, as stage {stages[0]} of recipe {settings.recipe.name} "
-            f"needs it whole, and there are {settings.memory / 1e6:,.0f} MB for it; raise max_memory, or process fewer "
-            "recordings at a time",
-            "too large",
-        )
-
-
-class _Stopped(Exception):  # noqa: N818
-    """The run has ended: a worker gives up its recording."""
-
-
-def _process(item: Item, settings: _Settings, sink: Sink, state: Progress, stop: list[bool]) -> _Outcome:
-    """One recording, in a worker thread."""
-    outcome = _Outcome()
-    credited = 0.0
-    try:
-        with AudioReader(item.path, strict=settings.strict) as reader:
-            chain = settings.recipe.build(reader.sample_rate)
-            intake = settings.recipe.intake(reader.sample_rate, mono=settings.channels == "mono")
-            _check_memory(reader, chain, intake, settings)
-            recording = Recording(
-                item=item,
-                label=text(item.label) if settings.label else None,
-                sample_rate=reader.sample_rate,
-                recipe_rate=intake.sample_rate,
-                rows=(intake.channels(reader.channels), len(chain.features)),
-                hop=chain.geometry.hop,
-                expected=None if reader.frames is None else chain.geometry.count(intake.length(reader.frames)),
-                samples=intake.samples,
-                recipe=settings.recipe.name,
-                recipe_hash=settings.recipe.hash,
-            )
-
-            def read() -> Iterator[NDArray[Any]]:
-                nonlocal credited
-                for block in reader.blocks():
-                    if stop:
-                        raise _Stopped
-                    yield block
-                    credit = item.size * min(1.0, reader.position / reader.frames) if reader.frames else 0.0
-                    state.advance(bytes=credit - credited, seconds=block.shape[1] / reader.sample_rate)
-                    credited = credit
-
-            blocks = feature_blocks(chain, read(), threads=settings.threads, intake=intake)
-            outcome.kept = sink.keep(recording, blocks, lambda: reader.position)
-            outcome.seconds = reader.position / reader.sample_rate
-            outcome.notes = reader.notes
-            outcome.resampled_from = reader.sample_rate if intake.resamples else None
-    except StoreError:
-        raise
-    except _Stopped:
-        pass
-    except AudiotconvError as error:
-        outcome.failure = _failure(item, getattr(error, "reason", "unsupported"), str(error))
-    except MemoryError:
-        outcome.failure = _failure(item, "too large", f"{shown(item.path)} needs more memory than there is")
-    except Exception as error:  # one recording's trouble must not end the run
-        outcome.failure = _failure(item, "internal error", f"{shown(item.path)}: {type(error).__name__}: {error}")
-    state.advance(files=1, bytes=item.size - credited)
-    return outcome
-
-
-def _failure(item: Item, reason: str, message: str) -> Failure:
-    return Failure(item.key, text(item.path), reason, message)

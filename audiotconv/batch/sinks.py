@@ -1,33 +1,29 @@
-"""Where a run's features go: one class for each store format.
+"""Where a worker puts features: one class for each store format.
 
-`keep` is called by the worker that computes a recording, `take` by the run's own thread with what `keep` gave, in
-the order of the plan, so that the store does not depend on which worker was faster.
+Everything of a batch goes into one folder of drafts. The tables in it, and the .npy files, get their names from the
+run's owner when the batch has ended.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..audio import shown
 from ..errors import AudioFileError, AudiotconvError, StoreError
-from .folder import RunFolder
-from .manifest import INDEX
-from .names import longest_name, npy_names
+from .names import NpyNames
 from .npy import NpyWriter
 from .plan import Item, text
-from .store import ROW_VALUES, Part, ShardWriter, write_index
+from .store import ROW_VALUES, SHARD_VALUES, Row, Shard, ShardWriter
 
-__all__ = ["Kept", "NpySink", "ParquetSink", "Recording", "Sink"]
+__all__ = ["Draft", "NpySink", "ParquetSink", "Recording", "Sink"]
 
 # What file systems say to names that they cannot have.
 _REFUSED = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
@@ -48,7 +44,7 @@ class Recording:
     recipe: str
     recipe_hash: str
 
-    def part(self, number: int, first: int, frames: int, samples: int, last: bool) -> Part:
+    def row(self, number: int, first: int, frames: int, samples: int, last: bool) -> Row:
         """One row; `samples` of the recording have been read, and are all of them where the row is its last one."""
         # Times in units of which a second has a whole number, at both rates.
         start, end = first * self.hop * self.sample_rate, (first + frames) * self.hop * self.sample_rate
@@ -57,11 +53,12 @@ class Recording:
             end = read if last else min(end, read)
         elif last:
             end = samples * self.recipe_rate
-        return Part(
+        return Row(
             key=self.item.key,
             path=text(self.item.path),
             label=self.label,
             sample_rate=self.sample_rate,
+            start=self.item.start or 0.0,
             duration=max(0, end - start) / (self.sample_rate * self.recipe_rate),
             part=number,
             first_frame=first,
@@ -72,12 +69,13 @@ class Recording:
 
 
 @dataclass(slots=True)
-class Kept:
-    """A recording's features in memory, or the file they were written to."""
+class Draft:
+    """A table in the folder of drafts, and what goes with it."""
 
-    parts: list[Part]
-    values: NDArray[np.float32] | None = None
-    file: Path | None = None
+    name: str
+    shard: Shard
+    items: list[dict[str, Any]]  # records of the recordings in it
+    files: list[str] = field(default_factory=list)  # names of .npy files in the folder, and in the store
 
 
 class Length(Protocol):
@@ -86,159 +84,166 @@ class Length(Protocol):
     def __call__(self) -> int: ...
 
 
+class Record(Protocol):
+    """Gives what the journal is to say of a recording, once it has been read."""
+
+    def __call__(self) -> dict[str, Any]: ...
+
+
 class Sink(Protocol):
-    """A store format."""
+    """The features of a batch."""
 
-    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
-        """Hold or write one recording's features: in a worker's thread."""
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length, record: Record) -> None:
+        """Write one recording's features, and note its record with how many frames there are."""
 
-    def take(self, kept: Kept) -> None:
-        """Put what was kept into the store: in the run's thread, in the plan's order."""
+    def close(self) -> list[Draft]:
+        """Finish the tables."""
 
-    def close(self) -> None:
-        """Finish the store's files."""
+    def abandon(self) -> None:
+        """Close files as they are."""
 
 
 @contextlib.contextmanager
-def _writing(folder: RunFolder) -> Iterator[None]:
-    """System errors while writing are the store's, and end the run; they are not the recording's."""
+def _writing() -> Iterator[None]:
+    """System errors while writing are the store's, and not the recording's."""
     try:
         yield
     except AudiotconvError:
         raise
     except OSError as error:
-        raise StoreError(f"{shown(folder.target)} cannot be written: {error.strerror or error}") from None
+        raise StoreError(f"it cannot be written: {error.strerror or error}", error.errno) from None
 
 
 class ParquetSink:
-    """Rows in Parquet shards. A recording that is too long for one row gets a shard of its own, written as it comes."""
+    """Rows in shards. A recording that is too long for one row gets a shard of its own, written as it comes."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._count = 0
+        self._drafts: list[Draft] = []
         self._shard: ShardWriter | None = None
+        self._items: list[dict[str, Any]] = []
 
-    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
-        """In memory, if it fits into one row."""
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length, record: Record) -> None:
         most = max(1, ROW_VALUES // (recording.rows[0] * recording.rows[1]))
-        if recording.expected is not None and recording.expected <= most:
-            found = list(blocks)
-            empty = np.empty((*recording.rows, 0), np.float32)
-            values = found[0] if len(found) == 1 else np.concatenate([empty, *found], axis=2)
-            return Kept([recording.part(0, 0, values.shape[2], length(), True)], values)
-        return self._keep_long(recording, _regrouped(blocks, most), length)
-
-    def _keep_long(self, recording: Recording, rows: Iterable[NDArray[np.float32]], length: Length) -> Kept:
-        """Write its file."""
-        path = self._folder.scratch / f"{os.urandom(8).hex()}.parquet"
-        parts: list[Part] = []
-        with _writing(self._folder):
-            writer = ShardWriter(path)
-        try:
-            first = 0
-            held: NDArray[np.float32] | None = None
-            for row in rows:  # one row late, as the last one knows the recording's length
-                if held is not None:
-                    parts.append(recording.part(len(parts), first, held.shape[2], length(), False))
-                    with _writing(self._folder):
-                        writer.add(parts[-1], held)
-                    first += held.shape[2]
-                held = row
-            last = np.empty((*recording.rows, 0), np.float32) if held is None else held
-            parts.append(recording.part(len(parts), first, last.shape[2], length(), True))
-            with _writing(self._folder):
-                writer.add(parts[-1], last)
-                writer.close()
-        except BaseException:
-            with contextlib.suppress(Exception):
-                writer.close()
-            path.unlink(missing_ok=True)
-            raise
-        return Kept(parts, file=path)
-
-    def take(self, kept: Kept) -> None:
-        """Append to the current shard, or give a shard of its own its number."""
-        with _writing(self._folder):
-            if kept.file is not None:
-                self._close_shard()
-                os.replace(kept.file, self._next())
-                return
+        rows = _regrouped(blocks, most)
+        first = next(rows, np.empty((*recording.rows, 0), np.float32))
+        second = next(rows, None)
+        if second is not None:
+            self._keep_long(recording, first, second, rows, length, record)
+            return
+        with _writing():
             if self._shard is None:
-                self._shard = ShardWriter(self._next())
-            assert kept.values is not None
-            self._shard.add(kept.parts[0], kept.values)
-            if self._shard.full:
-                self._close_shard()
+                self._shard = self._new()
+            self._shard.add(recording.row(0, 0, first.shape[2], length(), True), first)
+            self._items.append({**record(), "frames": first.shape[2]})
+            if self._shard.values >= SHARD_VALUES:
+                self._finish()
 
-    def _next(self) -> Path:
-        self._count += 1
-        return self._folder.files / f"features-{self._count - 1:05d}.parquet"
+    def _new(self) -> ShardWriter:
+        return ShardWriter(self._folder / f"{len(self._drafts)}.parquet", "parquet")
 
-    def _close_shard(self) -> None:
+    def _finish(self) -> None:
         if self._shard is not None:
-            self._shard.close()
-            self._shard = None
+            shard, self._shard = self._shard, None
+            self._drafts.append(Draft(shard.path.name, shard.close(), self._items))
+            self._items = []
 
-    def close(self) -> None:
-        """Close the current shard."""
-        with _writing(self._folder):
-            self._close_shard()
+    def _keep_long(
+        self,
+        recording: Recording,
+        held: NDArray[np.float32],
+        following: NDArray[np.float32],
+        rest: Iterator[NDArray[np.float32]],
+        length: Length,
+        record: Record,
+    ) -> None:
+        with _writing():
+            self._finish()
+            writer = self._new()
+        try:
+            number = first = 0
+            upcoming: NDArray[np.float32] | None = following
+            while upcoming is not None:  # one row late, as the last one knows the recording's length
+                with _writing():
+                    writer.add(recording.row(number, first, held.shape[2], length(), False), held)
+                number, first = number + 1, first + held.shape[2]
+                held, upcoming = upcoming, next(rest, None)
+            with _writing():
+                writer.add(recording.row(number, first, held.shape[2], length(), True), held)
+                shard = writer.close()
+        except BaseException:
+            writer.abandon()
+            writer.path.unlink(missing_ok=True)
+            raise
+        self._drafts.append(Draft(writer.path.name, shard, [{**record(), "frames": first + held.shape[2]}]))
+
+    def close(self) -> list[Draft]:
+        with _writing():
+            self._finish()
+        return self._drafts
+
+    def abandon(self) -> None:
+        if self._shard is not None:
+            self._shard.abandon()
 
 
 class NpySink:
-    """One .npy file per recording, in the inputs' tree, and `index.parquet` with the rows' other columns."""
+    """One .npy file per recording, in the inputs' tree, and a table with the rows' other columns."""
 
-    def __init__(self, folder: RunFolder, items: Sequence[Item]) -> None:
+    def __init__(self, folder: Path, names: NpyNames) -> None:
         self._folder = folder
-        self._names = npy_names([item.key for item in items], longest_name(folder.files))
-        self._placing = threading.Lock()
-        self._parts: list[Part] = []
-        self._files: list[str] = []
+        self._names = names
+        self._folders = {folder / "files"}
+        with _writing():
+            (folder / "files").mkdir()
+            self._table = ShardWriter(folder / "table.parquet", "npy")
+        self._items: list[dict[str, Any]] = []
 
-    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length) -> Kept:
-        """Write its file."""
-        path = self._folder.scratch / f"{os.urandom(8).hex()}.npy"
-        with _writing(self._folder):
-            writer = NpyWriter(path, recording.rows, recording.expected or 0)
+    def keep(self, recording: Recording, blocks: Iterable[NDArray[np.float32]], length: Length, record: Record) -> None:
+        name = self._names.name(recording.item.key)
+        writer = self._open(name, recording)
         try:
             for block in blocks:
-                with _writing(self._folder):
+                with _writing():
                     writer.add(block)
-            with _writing(self._folder):
-                writer.close()
-                place = self._place(path, recording.item)
+            with _writing():
+                crc32 = writer.close()
+                self._table.add_file(recording.row(0, 0, writer.frames, length(), True), name, crc32)
         except BaseException:
             writer.abandon()
-            path.unlink(missing_ok=True)
+            writer.path.unlink(missing_ok=True)
             raise
-        return Kept([recording.part(0, 0, writer.frames, length(), True)], file=place)
+        self._items.append({**record(), "frames": writer.frames, "file": name})
 
-    def _place(self, path: Path, item: Item) -> Path:
-        """Give the file its name in the tree; a name that the file system refuses is the recording's failure."""
-        place = self._folder.files / self._names[item.key]
+    def _open(self, name: str, recording: Recording) -> NpyWriter:
+        """A name that the file system refuses is the recording's failure."""
+        path = self._folder / "files" / name
         try:
-            with self._placing:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                if place.exists():  # under another spelling: there are file systems without upper and lower case
-                    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-                os.replace(path, place)
+            self._make(path.parent)
+            return NpyWriter(path, recording.rows, recording.expected or 0)
         except OSError as error:
+            why = error.strerror or error
             if error.errno not in _REFUSED:
-                raise
-            message = f"{shown(item.path)} cannot be stored under its name: {error.strerror}; rename it, or use Parquet"
-            raise AudioFileError(message, "unusable name") from None
-        return place
+                raise StoreError(f"it cannot be written: {why}", error.errno) from None
+            message = f"{shown(recording.item.path)} cannot be stored under its name: {why}; rename it, or use Parquet"
+            raise AudioFileError(message, "unusable name", error.errno) from None
 
-    def take(self, kept: Kept) -> None:
-        """Note its row."""
-        assert kept.file is not None
-        self._parts += kept.parts
-        self._files.append(kept.file.relative_to(self._folder.files).as_posix())
+    def _make(self, folder: Path) -> None:
+        # Not what is above: where the run has ended, and its drafts have gone, none come again.
+        if folder not in self._folders:
+            self._make(folder.parent)
+            folder.mkdir(exist_ok=True)
+            self._folders.add(folder)
 
-    def close(self) -> None:
-        """Write the index."""
-        with _writing(self._folder):
-            write_index(self._folder.files / INDEX, self._parts, self._files)
+    def close(self) -> list[Draft]:
+        with _writing():
+            shard = self._table.close()
+        if not self._items:
+            return []
+        return [Draft("table.parquet", shard, self._items, [item["file"] for item in self._items])]
+
+    def abandon(self) -> None:
+        self._table.abandon()
 
 
 def _regrouped(blocks: Iterable[NDArray[np.float32]], frames: int) -> Iterator[NDArray[np.float32]]:
@@ -248,10 +253,10 @@ def _regrouped(blocks: Iterable[NDArray[np.float32]], frames: int) -> Iterator[N
     for block in blocks:
         held.append(block)
         count += block.shape[2]
-        while count >= frames:
-            joined = np.concatenate(held, axis=2)
+        while count > frames:
+            joined = np.concatenate(held, axis=2) if len(held) > 1 else held[0]
             yield np.ascontiguousarray(joined[:, :, :frames])
             held = [joined[:, :, frames:].copy()]
             count -= frames
     if count:
-        yield np.concatenate(held, axis=2)
+        yield held[0] if len(held) == 1 else np.concatenate(held, axis=2)

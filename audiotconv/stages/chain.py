@@ -82,11 +82,13 @@ class Flow:
     ----------
     given : int
         How many frames there have been.
+    threads : int or None
+        As given; it may change between pieces.
     """
 
     def __init__(self, chain: Chain, channels: int, threads: int | None = None) -> None:
         self._operations = chain.operations
-        self._threads = threads
+        self.threads = threads
         self._steps = [stage.step(channels) for stage in chain.stages]
         # Parts begin with a group, so that no group is computed in two parts.
         self._parts = [_part_of(stage) for stage in chain.stages]
@@ -98,7 +100,7 @@ class Flow:
 
         Shape: (channels, time) -> (channels, features, frames), of which there may be none
         """
-        return self.advance(x, last, threads_for(self._operations * x.size, self._threads))
+        return self.advance(x, last, threads_for(self._operations * x.size, self.threads))
 
     def advance(self, x: NDArray[Any], last: bool, threads: int) -> NDArray[np.float32]:
         """As `push`, on so many threads."""

@@ -1,0 +1,218 @@
+"""What a journal says: which recordings are done, which have failed, and which files hold what is done.
+
+Its records, in order:
+
+- {"run": description}: the first one, what the store is.
+- {"placing": [names], "gone": [keys]}: files that are about to get their names; rows whose files they replace.
+- {"shard": name, "rows", "values", "bytes", "crc32", "items": [...]}: a shard is in its place, with the files of its
+  rows. If it "replaces" others, they count no longer: it holds the same without outdated rows of the keys "cleared",
+  whose files it "removes".
+- {"failed": [...]}: recordings that are set aside.
+- {"gone": [keys]}: recordings that are no longer wanted.
+
+An item is {"key", "path" (where it is not the key below the root), "size", "mtime", "hash", "start", "stop", "label",
+"file", "frames", "seconds", "notes", "resampled_from"}, without what it has not. The last word on a key counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from ..errors import StoreError
+from .manifest import description_trouble
+from .plan import Failure, Item, text
+from .remote import is_url
+
+__all__ = ["Ledger", "failure_record", "identity", "item_record"]
+
+# Reasons that lie in the recording, and not in its surroundings: it is tried again when it has changed.
+_LASTING: tuple[str, ...] = (
+    "empty",
+    "not audio",
+    "unsupported",
+    "non-finite",
+    "too short",
+    "truncated",
+    "damaged",
+    "timed out",
+)
+_LASTING += ("not a regular file", "bad entry", "internal error", "unusable name")
+_DONE, _ODD, _FAILED, _STRICTLY = range(4)
+
+
+def identity(item: Item, content: str | None) -> int:
+    """A number for what a recording is: its path with its size and time, or with the hash of its content."""
+    mark = f"{item.size} {item.mtime}" if content is None else content
+    told = "\0".join((item.path, mark, repr(item.start), repr(item.stop), item.label or ""))
+    digest = hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) >> 2
+
+
+def path_below(root: str, key: str) -> str:
+    """The path that a key stands for, if the record has none."""
+    return f"{root.rstrip('/')}/{key}" if is_url(root) else os.path.join(root, *key.split("/"))
+
+
+def item_record(item: Item, root: str, content: str | None) -> dict[str, Any]:
+    """What a record says of the item itself."""
+    found: dict[str, Any] = {"key": item.key, "size": item.size, "mtime": item.mtime}
+    if path_below(root, item.key) != item.path:
+        found["path"] = item.path
+    more = {"hash": content, "start": item.start, "stop": item.stop, "label": item.label}
+    return found | {name: value for name, value in more.items() if value is not None}
+
+
+class Ledger:
+    """A journal's records, taken in one after the other.
+
+    Parameters
+    ----------
+    name : str
+        Of the journal, for messages.
+    by_content : bool
+        Whether recordings are known by their content's hash.
+
+    Attributes
+    ----------
+    description : dict
+    shards : dict of name: record without items
+        Those that count.
+    failures : dict of key: Failure
+    stale : dict of key
+        Keys of which rows are in shards that do not count.
+    leftovers : dict of name
+        Files that may be there and belong to nothing.
+    done : int
+        How many recordings have rows.
+    """
+
+    def __init__(self, name: str, *, by_content: bool = False) -> None:
+        self._name = name
+        self._by_content = by_content
+        self.description: dict[str, Any] = {}
+        self.shards: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, Failure] = {}
+        self.stale: dict[str, None] = {}
+        self.leftovers: dict[str, None] = {}
+        self.done = 0
+        # By a digest of the key, as there may be millions: the identity, and how it ended, in one number.
+        self._known: dict[bytes, int] = {}
+        self._hashed: dict[bytes, str] = {}
+
+    def read(self, records: Iterable[dict[str, Any]]) -> Ledger:
+        """Take in a journal.
+
+        Raises
+        ------
+        StoreError
+            If it is not a run's.
+        """
+        for record in records:
+            try:
+                self.take(record)
+            except (LookupError, TypeError, ValueError, AttributeError) as error:
+                raise StoreError(f"{self._name} is damaged: a record is not as it must be ({error!r})") from None
+        if not self.description:
+            raise StoreError(f"{self._name} is damaged: it does not say what the store is")
+        return self
+
+    def take(self, record: dict[str, Any]) -> None:
+        """Take in a record."""
+        for key in record.get("gone", ()):
+            self._forget(key)
+        if not self.description:
+            trouble = description_trouble(record["run"])
+            if trouble:
+                raise ValueError(trouble)
+            self.description = record["run"]
+        elif "placing" in record:
+            self.leftovers.update(dict.fromkeys(record["placing"]))
+        elif "shard" in record:
+            self._take_shard(record)
+        elif "failed" in record:
+            for entry in record["failed"]:
+                self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
+                key = entry["key"]
+                self.failures[key] = Failure(key, text(self._path(entry)), entry["reason"], entry["message"])
+
+    def _take_shard(self, record: dict[str, Any]) -> None:
+        name, items = record["shard"], record["items"]
+        self.leftovers.pop(name, None)
+        for old in record.get("replaces", ()):
+            self.shards.pop(old, None)
+        self.leftovers.update(dict.fromkeys([*record.get("replaces", ()), *record.get("removes", ())]))
+        for key in record.get("cleared", ()):
+            self.stale.pop(key, None)
+        self.shards[name] = {key: value for key, value in record.items() if key not in ("items", "cleared")}
+        for item in items:
+            self.leftovers.pop(item.get("file", ""), None)
+            self.failures.pop(item["key"], None)
+            self._end(item, _ODD if item.get("notes") else _DONE)
+            self.done += 1
+
+    def _path(self, record: dict[str, Any]) -> str:
+        return record["path"] if "path" in record else path_below(self.description["root"], record["key"])
+
+    def _end(self, record: dict[str, Any], how: int) -> None:
+        digest = _digest(record["key"])
+        self._outdate(record["key"], self._known.get(digest))
+        content = record.get("hash") if self._by_content else None
+        item = Item(
+            self._path(record), record["key"], record["size"], record["mtime"],
+            record.get("start"), record.get("stop"), record.get("label"),
+        )  # fmt: skip
+        self._known[digest] = identity(item, content) << 2 | how
+        if content is not None:
+            self._hashed[digest] = content
+
+    def _forget(self, key: str) -> None:
+        self._outdate(key, self._known.pop(_digest(key), None))
+        self.failures.pop(key, None)
+
+    def _outdate(self, key: str, known: int | None) -> None:
+        if known is not None and known & 3 in (_DONE, _ODD):
+            self.stale[key] = None
+            self.done -= 1
+
+    def settled(self, item: Item, *, strict: bool = False, retry: bool = False) -> bool:
+        """Whether there is nothing left to do for a recording, as far as can be told without reading it."""
+        found = self._known.get(_digest(item.key))
+        if found is None or (self._by_content and found & 3 != _FAILED):
+            return False
+        how = found & 3
+        if found >> 2 != identity(item, None):
+            return False
+        if how == _DONE:
+            return True
+        if how == _ODD:
+            return not strict
+        if retry or (how == _STRICTLY and not strict):
+            return False
+        return self.failures[item.key].reason in _LASTING
+
+    def content(self, item: Item) -> str | None:
+        """The hash of the content that a recording had when it was done; None where it must be done again."""
+        digest = _digest(item.key)
+        content, found = self._hashed.get(digest), self._known.get(digest)
+        if content is None or found is None or found != identity(item, content) << 2 | _DONE:
+            return None
+        return content
+
+    def knows(self, key: str) -> bool:
+        """Whether there is a row of the key."""
+        found = self._known.get(_digest(key))
+        return found is not None and found & 3 in (_DONE, _ODD)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=12).digest()
+
+
+def failure_record(failure: Failure, item: Item | None, root: str, strict: bool) -> dict[str, Any]:
+    """What a record says of a recording that is set aside."""
+    item = item or Item(failure.path, failure.key)
+    found = {**item_record(item, root, None), "reason": failure.reason, "message": failure.message}
+    return {**found, "strict": True} if strict and failure.reason in ("truncated", "too short") else found

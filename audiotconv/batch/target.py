@@ -1,0 +1,347 @@
+"""The store that a run writes: which of its folders it goes on with, and how drafts become part of it.
+
+A store holds one folder of files, `run-1`, with a journal in it, and the manifest that names the folder. A run whose
+recipe and settings are those of this folder goes on in it. Any other begins a new one, `run-2`, and only when it has
+come to its end the manifest names that, and the old one is removed: until then the earlier store is whole. If it does
+not come to its end, the same run goes on in `run-2` later.
+
+Files get their names after the journal says that they are about to, and count from when it says that they are there.
+What a kill leaves in between is removed by the next run, which holds a lock on the store: what it finds of others is of
+dead ones.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..audio import shown
+from ..errors import ParameterError, StoreError
+from .ledger import Ledger
+from .manifest import FAILURES, FEATURES, INDEX, JOURNAL, MANIFEST, read_manifest, run_number, same_work
+from .place import HIDDEN, LOCK, Log, Place, RunLock
+from .plan import Failure
+from .sinks import Draft
+from .store import SCHEMAS, Shard, ShardWriter
+
+__all__ = ["Target", "check_target", "find_ledger", "unwritable"]
+
+_OWN = (MANIFEST, FAILURES, LOCK)
+
+
+class Target:
+    """A store, locked, that a run goes on with or begins.
+
+    Parameters
+    ----------
+    place : Place
+    description : dict
+        What the run makes.
+    overwrite : bool
+        Whether to begin anew, whatever is there.
+    by_content : bool
+        Whether recordings are known by their content's hash.
+
+    Attributes
+    ----------
+    ledger : Ledger
+        What is done.
+    replaces : bool
+        Whether there is a store already, which stays until this run has come to its end.
+
+    Raises
+    ------
+    StoreError
+        If the target cannot be written, or another run is writing into it.
+    ParameterError
+        If it holds something that is not a feature store, or recordings of another folder.
+    """
+
+    def __init__(self, place: Place, description: dict[str, Any], *, overwrite: bool, by_content: bool) -> None:
+        self.place = place
+        self._journal: Log | None = None
+        self._lock: RunLock | None = None
+        self._fresh = ""  # the folder, if there was no store before
+        try:
+            place.prepare()
+            check_target(place)
+            self._lock = place.lock()
+            self._open(description, overwrite, by_content)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError) and not isinstance(error, StoreError):
+                raise unwritable(place, error) from None
+            raise
+
+    def _open(self, description: dict[str, Any], overwrite: bool, by_content: bool) -> None:
+        place = self.place
+        self._store = stored_folder(place)
+        found = None if overwrite else find_ledger(place, description, by_content)
+        kept = {self._store, found and found[0]}
+        names = place.names()
+        for name in names:
+            if name.startswith(HIDDEN) and name != LOCK:
+                place.remove_folder(name)
+            elif run_number(name) and name not in kept and (self._store or not place.exists(f"{name}/{JOURNAL}")):
+                self._remove_run(name)
+        if found is None:
+            self.folder = f"run-{1 + max(map(run_number, names), default=0)}"
+            self.ledger = Ledger(f"{place.name}/{self.folder}/{JOURNAL}", by_content=by_content)
+            self._fresh = "" if self._store else self.folder
+            self._journal = place.journal(f"{self.folder}/{JOURNAL}")
+            self.record({"run": description})
+        else:
+            self.folder, self.ledger = found
+            self._journal = place.journal(f"{self.folder}/{JOURNAL}")
+        if self._store is None:
+            self._name_store()
+        self.replaces = self._store != self.folder
+        place.remove(f"{self.folder}/{name}" for name in self.ledger.leftovers)
+        self._begin = FEATURES if description["format"] == "parquet" else INDEX
+        named = [*self.ledger.shards, *self.ledger.leftovers, *place.names(self.folder)]
+        self._next = 1 + max((_shard_number(name, self._begin) for name in named), default=-1)
+
+    def _name_store(self) -> None:
+        manifest = {**self.ledger.description, "folder": self.folder}
+        self.place.write(MANIFEST, json.dumps(manifest, indent=1).encode())
+        self._store = self.folder
+
+    def record(self, record: dict[str, Any]) -> None:
+        """Add to the journal, and to the ledger."""
+        assert self._journal is not None
+        self._journal.add(record)
+        self.ledger.take(record)
+
+    def publish(self, folder: str, drafts: Sequence[Draft], **more: Any) -> None:
+        """Make a batch's drafts part of the store. `more` goes into the records."""
+        assert self._lock is not None
+        self._lock.beat()
+        placed = []
+        for draft in drafts:
+            placed.append((draft, f"{self._begin}{self._next:06d}.parquet"))
+            self._next += 1
+        if not placed:
+            return
+        # A recording's .npy file is replaced under its name, so its old row must not count while that happens.
+        redone = [item["key"] for draft in drafts for item in draft.items if "file" in item]
+        redone = [key for key in redone if self.ledger.knows(key)]
+        names = [name for draft, shard in placed for name in (shard, *draft.files)]
+        self.record({"placing": names, **({"gone": redone} if redone else {})})
+        for draft, shard in placed:
+            pairs = [(f"{folder}/files/{name}", f"{self.folder}/{name}") for name in draft.files]
+            self.place.publish([*pairs, (f"{folder}/{draft.name}", f"{self.folder}/{shard}")])
+            self.record({"shard": shard, **asdict(draft.shard), "items": draft.items, **more})
+        self.place.remove_folder(folder)
+
+    def stored_keys(self) -> Iterator[str]:
+        """Of all rows that count."""
+        for name in self.ledger.shards:
+            with self._table(name) as file:
+                for key in file.read(columns=["key"])["key"].to_pylist():
+                    if self.ledger.knows(key):
+                        yield key
+
+    @contextlib.contextmanager
+    def _table(self, name: str) -> Iterator[pq.ParquetFile]:
+        with self.place.open(f"{self.folder}/{name}") as raw, pq.ParquetFile(raw) as file:
+            yield file
+
+    def tidy(self) -> None:
+        """Take rows that have been replaced, or are no longer wanted, out of the shards."""
+        ledger = self.ledger
+        if not ledger.stale:
+            return
+        newest: dict[str, str] = {}  # where the row of an outdated key is that counts
+        keys: dict[str, list[str]] = {}
+        for name in ledger.shards:
+            with self._table(name) as file:
+                keys[name] = file.read(columns=["key"])["key"].to_pylist()
+            for key in keys[name]:
+                if key in ledger.stale and ledger.knows(key):
+                    newest[key] = name
+        for name, held in keys.items():
+            gone = {key for key in held if key in ledger.stale and newest.get(key) != name}
+            if gone:
+                self._rewrite(name, gone)
+
+    def _rewrite(self, name: str, gone: set[str]) -> None:
+        drafts = self.place.drafts()
+        folder = drafts.folder()
+        files: list[str] = []
+        try:
+            shard = self._without(name, gone, folder / "table.parquet", files)
+            draft = drafts.deliver(folder, ["table.parquet"])
+        except BaseException:
+            drafts.discard(folder)
+            raise
+        more = {"replaces": [name], "removes": files, "cleared": sorted(gone)}
+        self.publish(draft, [Draft("table.parquet", shard, [])], **more)
+        self.place.remove(f"{self.folder}/{entry}" for entry in (name, *files))
+
+    def _without(self, name: str, gone: set[str], path: Path, files: list[str]) -> Shard:
+        """A shard without some rows, and the files of these that no row has any more."""
+        form = self.ledger.description["format"]
+        writer = ShardWriter(path, form)
+        try:
+            with self._table(name) as file:
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group).cast(SCHEMAS[form])
+                    keep = [key not in gone for key in table["key"].to_pylist()]
+                    writer.copy(table.filter(pa.array(keep)))
+                    if form == "npy":
+                        lost = table.filter(pa.array([not kept for kept in keep]))
+                        pairs = zip(lost["key"].to_pylist(), lost["file"].to_pylist(), strict=True)
+                        files += [entry for key, entry in pairs if not self.ledger.knows(key)]
+            return writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
+
+    def finish(self) -> None:
+        """Make this run's folder the store, if another one is, and remove that."""
+        self.tidy()
+        self.list_failures()
+        if self._store != self.folder:
+            old = self._store
+            self._name_store()
+            if old is not None:
+                self._remove_run(old)
+
+    def list_failures(self) -> None:
+        """Write the table of what is set aside."""
+        failures = [asdict(failure) for failure in self.ledger.failures.values()]
+        if not failures:
+            self.place.remove([FAILURES])
+            return
+        fields = [(name, pa.string()) for name in Failure.__slots__]
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pylist(sorted(failures, key=lambda row: row["key"]), pa.schema(fields)), sink)
+        self.place.write(FAILURES, sink.getvalue().to_pybytes())
+
+    def abandon(self) -> None:
+        """Remove this run's folder, if it is not the store."""
+        if self._store != self.folder:
+            self._close_journal()
+            self._remove_run(self.folder)
+
+    def _remove_run(self, name: str) -> None:
+        """Remove the files that the folder's journal names, the journal last: others' files stay."""
+        try:
+            files: dict[str, None] = {}
+            for record in self.place.records(f"{name}/{JOURNAL}"):
+                files.update(dict.fromkeys(record.get("placing", ())))
+        except (FileNotFoundError, NotADirectoryError, StoreError):
+            return  # somebody else's, or nobody knows any more what is in it
+        self.place.remove(f"{name}/{file}" for file in files if not _leads_out(file))
+        self.place.remove_journal(f"{name}/{JOURNAL}")
+
+    def _close_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    def close(self) -> None:
+        """Let others write. What has been published stays; a new store in which there is nothing does not."""
+        with contextlib.ExitStack() as stack:  # all of it, whatever comes in between
+            stack.callback(self.place.close)
+            if self._lock is not None:
+                stack.callback(self._lock.release)
+                self._lock = None
+            stack.callback(self._drop_nothing)
+            self._close_journal()
+
+    def _drop_nothing(self) -> None:
+        if self._fresh and not self.ledger.shards and not self.ledger.failures:
+            with contextlib.suppress(OSError):
+                self.place.remove([MANIFEST])
+                self._remove_run(self._fresh)
+
+
+def _leads_out(name: str) -> bool:
+    return name.startswith("/") or ".." in name.split("/") or "\0" in name
+
+
+def _shard_number(name: str, begin: str) -> int:
+    number = name.removeprefix(begin).removesuffix(".parquet")
+    return int(number) if name.startswith(begin) and number.isascii() and number.isdigit() else -1
+
+
+def stored_folder(place: Place) -> str | None:
+    """The folder that is the store, if there is one."""
+    if not place.exists(MANIFEST):
+        return None
+    name: str = read_manifest(place)["folder"]
+    return name
+
+
+def check_target(place: Place) -> None:
+    """Refuse to write where there is something else.
+
+    Raises
+    ------
+    ParameterError
+    """
+    names = place.names()
+    if MANIFEST in names:
+        return
+    found = [
+        name
+        for name in names
+        if name not in _OWN
+        and not name.startswith(HIDDEN)
+        and not (run_number(name) and place.exists(f"{name}/{JOURNAL}"))
+    ]
+    if found:
+        raise ParameterError(
+            f"{place.name} is neither empty nor a feature store (it holds {shown(found[0])!r} and no {MANIFEST}); "
+            "choose another target"
+        )
+
+
+def find_ledger(place: Place, description: dict[str, Any], by_content: bool) -> tuple[str, Ledger] | None:
+    """The folder that a run can go on with, and what is done there: one that was begun last before the store itself.
+
+    Raises
+    ------
+    ParameterError
+        If the store holds recordings of another folder.
+    """
+    store = stored_folder(place)
+    names = sorted(filter(run_number, place.names()), key=run_number, reverse=True)
+    for name in sorted(names, key=lambda name: name == store):
+        label = f"{place.name}/{name}/{JOURNAL}"
+        try:
+            first = next(place.records(f"{name}/{JOURNAL}"), None)
+        except (FileNotFoundError, NotADirectoryError):
+            if name == store:
+                raise StoreError(f"{place.name} is damaged: {name} has no journal; overwrite begins anew") from None
+            continue
+        except StoreError:
+            if name == store:
+                raise
+            continue
+        if first is None or "run" not in first:
+            continue
+        found = Ledger(label, by_content=by_content)
+        found.read([first])
+        if found.description["root"] != description["root"] and name == store:
+            raise ParameterError(
+                f"{place.name} holds recordings below {shown(found.description['root'])}, and these are below "
+                f"{shown(description['root'])}; choose another target, or overwrite"
+            )
+        if found.description["root"] == description["root"] and same_work(found.description, description):
+            ledger = Ledger(label, by_content=by_content).read(place.records(f"{name}/{JOURNAL}"))
+            return name, ledger
+    return None
+
+
+def unwritable(place: Place, error: OSError) -> StoreError:
+    """The error of a store that cannot be written."""
+    return StoreError(f"{place.name} cannot be written: {error.strerror or error}", error.errno)
