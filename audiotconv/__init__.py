@@ -48,6 +48,7 @@ _HOMES = {
     "pool1d": "stages",
     "sinc_bank": "filters",
     "stft": "stages",
+    "verify": "batch",
 }
 
 __all__ = [
@@ -82,10 +83,11 @@ __all__ = [
     "pool1d",
     "sinc_bank",
     "stft",
+    "verify",
 ]
 
 if TYPE_CHECKING:
-    from .batch import FeatureStore, FolderReport, extract_folder, load
+    from .batch import FeatureStore, FolderReport, extract_folder, load, verify
     from .extraction import FeatureMap, extract
     from .filters import FilterBank, SpectralBank, chroma_bank, gabor_bank, gammatone_bank, mel_bank, sinc_bank
     from .geometry import Geometry

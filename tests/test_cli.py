@@ -79,10 +79,10 @@ def test_bad_files_are_listed_and_the_rest_is_written(run, folder, tmp_path):
     code, text, error = run("extract", folder, "-o", tmp_path / "out", "--recipe", SMALL)
     assert code == 1
     assert "24 of 46 files" in text
-    assert "22 failed:" in error
+    assert "22 failed (22 not audio):" in error
     assert "[not audio]" in error
     assert "bad00.wav is not a sound file" in error
-    assert "... and 2 more, listed in audiotconv.json" in error
+    assert "... and 2 more; failures.parquet in" in error
     assert "warning: " in error
     assert "... and 2 more warnings" in error
     assert len(atc.load(tmp_path / "out")) == 24
@@ -92,7 +92,7 @@ def test_bad_files_are_listed_and_the_rest_is_written(run, folder, tmp_path):
     ("arguments", "words"),
     [
         (["extract", "{in}"], ["-o"]),
-        (["extract", "-o", "{out}"], ["IN"]),
+        (["extract", "-o", "{out}"], ["nothing to extract; give files or folders"]),
         (["extract", "{in}", "-o", "{out}", "--recipe", "gabor-41"], ["no recipe 'gabor-41'; did you mean gabor-40?"]),
         (["extract", "{in}", "-o", "{out}", "--recipe", "none.toml"], ["none.toml cannot be read"]),
         (["extract", "{in}", "-o", "{out}", "--format", "csv"], ["--format", "csv"]),
@@ -482,9 +482,14 @@ def test_ctrl_c_stops_cleanly(tmp_path):
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 130, error
-    assert error.splitlines()[-1] == "audiotconv: stopped; nothing of this run was written"
+    last = error.splitlines()[-1]
+    done = len(atc.load(out))
+    assert last == f"audiotconv: stopped; {done} recordings are in {out}; the same command goes on with the rest"
     assert "Traceback" not in error
-    assert not out.exists()
+    again = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert again.returncode == 0
+    assert again.stdout.startswith(f"40 of 40 files ({done} were there before)")
+    assert subprocess.run([*command[:3], "verify", str(out)]).returncode == 0
 
 
 PCM = (np.random.default_rng(0).standard_normal((2, 3000)) * 3000).astype("<i2")

@@ -11,13 +11,16 @@ import subprocess
 import sys
 import time
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import JIT, ROOT, SMALL
 from sounds import write
 
 import audiotconv as atc
-from audiotconv.batch import feed, place
+from audiotconv.batch import feed, place, verify
 from audiotconv.batch.manifest import MANIFEST
+from audiotconv.batch.target import Target
 from audiotconv.errors import ParameterError, StoreError
 
 N = 400 if JIT else 200
@@ -195,11 +198,13 @@ print("ended", ended, flush=True)
     lines = done.stdout.splitlines()
     assert len(lines) == 1, lines
     assert 0 < int(lines[0].split()[1]) < kills * 0.9  # most were killed before their end
-    print(lines)
     report = atc.extract_folder(top, out, SMALL, format=form)
     assert (report.done, len(report.failures)) == (count, 1)
+    assert verify(out).problems == []
     atc.extract_folder(top, tmp_path / "undisturbed", SMALL, format=form)
     assert values(out) == values(tmp_path / "undisturbed")
+    tables = [pq.read_table(path, columns=["key"]) for path in sorted((out / "run-1").glob("*.parquet"))]
+    assert sorted(pa.concat_tables(tables)["key"].to_pylist()) == atc.load(out).keys  # as others see it
     assert not [name for name in entries(out) if name.startswith(".")]
     inside = [name for name in files(out) if name.startswith("run-") and "/_" not in name]
     assert len(inside) == expected(out, form)
@@ -351,3 +356,36 @@ def test_a_signal_ends_a_run_after_what_is_in_hand(folder, tmp_path, monkeypatch
     report = run(folder, out, "parquet")
     assert (report.done, report.unchanged) == (44, done)
     assert not [name for name in entries(out) if name.startswith(".")]
+
+
+def test_a_kill_while_outdated_rows_are_taken_out(folder, tmp_path, monkeypatch):
+    """A recording with outdated rows in two shards: one of them taken out does not make the other one count."""
+    monkeypatch.setattr(feed, "_LEAST", 1)
+    out = tmp_path / "out"
+    run(folder, out, "parquet")
+    before = Target.tidy
+    monkeypatch.setattr(Target, "tidy", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+    write(folder / "a.wav", n=N, seed=20)
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, out, "parquet")
+    write(folder / "a.wav", n=N, seed=21)
+    rewritten = []
+
+    def once(self, name, gone, rewrite=Target._rewrite):
+        if rewritten:
+            raise KeyboardInterrupt
+        rewritten.append(name)
+        rewrite(self, name, gone)
+
+    monkeypatch.setattr(Target, "tidy", before)
+    with monkeypatch.context() as patch:
+        patch.setattr(Target, "_rewrite", once)
+        with pytest.raises(KeyboardInterrupt):
+            run(folder, out, "parquet")
+    wanted = {"a.wav": atc.extract(folder / "a.wav", RECIPE).values.tobytes()}
+    assert len(atc.load(out)) == 4
+    assert atc.load(out)["a.wav"].values.tobytes() == wanted["a.wav"]
+    assert verify(out).problems == []
+    run(folder, out, "parquet")
+    assert pq.read_table(out / "run-1").num_rows == 4
+    assert verify(out).problems == []

@@ -1,7 +1,20 @@
 """Folders of recordings to feature stores."""
 
-from .reading import FeatureStore, load
+from .plan import Failure
+from .reading import FeatureStore, StoredFeatures, load
 from .report import FolderReport, Progress
 from .run import extract_folder
+from .verifying import Problem, VerifyReport, verify
 
-__all__ = ["FeatureStore", "FolderReport", "Progress", "extract_folder", "load"]
+__all__ = [
+    "Failure",
+    "FeatureStore",
+    "FolderReport",
+    "Problem",
+    "Progress",
+    "StoredFeatures",
+    "VerifyReport",
+    "extract_folder",
+    "load",
+    "verify",
+]

@@ -1,24 +1,111 @@
-"""What batches run on: threads here, an executor of the caller's, or a Dask cluster."""
+"""What batches run on: threads here, processes forked from this one, an executor of the caller's, or a Dask cluster."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError
+from .plan import Item
+from .work import Job, Outcome, Watch, process_batch
 
-__all__ = ["executor_for"]
+__all__ = ["Crew", "crew_for"]
 
 _RETRIES = 3  # of a batch whose worker has died
+_MANY = 64  # recordings that make processes pay
+_PREPARED = "jemalloc_bg_thd"  # of pyarrow's allocator, which stops it for a fork and starts it anew
+
+
+class Crew:
+    """Takes batches, and processes as many at a time as there are workers.
+
+    Parameters
+    ----------
+    executor : Executor
+    workers : int
+    here : bool
+        Whether they are threads of this process, which can be told things while they work.
+    forks : bool
+        Whether short recordings may go to processes, as Python's threads take turns where there is much to do for
+        each recording.
+
+    Attributes
+    ----------
+    workers : int
+    """
+
+    def __init__(self, executor: Executor, workers: int, here: bool, forks: bool = False) -> None:
+        self.workers = workers
+        self._executor = executor
+        self._here = here
+        self._forks = forks and workers > 1
+        self._processes: ProcessPoolExecutor | None = None
+
+    def wants_to_fork(self, short: int) -> bool:
+        """Whether it would be good to fork now, with so many short recordings in sight; and safe.
+
+        A process with other threads cannot be forked safely, whoever's they are; the system says whether there are.
+        """
+        if not self._forks or self._processes is not None or short < _MANY:
+            return False
+        self._forks = _is_alone()
+        return self._forks
+
+    def fork(self, job: Job) -> None:
+        """Make the processes. What this one has compiled they have too."""
+        context = multiprocessing.get_context("fork")
+        self._processes = ProcessPoolExecutor(self.workers, context, _begin, (os.getpid(),))
+        self._processes.submit(process_batch, job, ()).result()  # it forks all of them before it starts a thread
+
+    def submit(self, job: Job, items: Sequence[Item], known: Sequence[str | None], watch: Watch) -> Future[Outcome]:
+        """Have a batch processed. Long recordings, each a batch, stay here, where they can use several threads."""
+        if self._processes is not None and len(items) > 1:
+            future = self._processes.submit(process_batch, job, items, known)
+            watch.elsewhere(future)
+            return future
+        return self._executor.submit(process_batch, job, items, known, watch if self._here else None)
+
+    def close(self) -> None:
+        """Wait for nobody."""
+        if self._processes is not None:
+            self._processes.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_alone() -> bool:
+    """Whether this process has one thread, and none but those that are made for being forked."""
+    try:
+        names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+    except OSError:  # not known here
+        return False
+    return len(names) - names.count(_PREPARED) == 1
+
+
+def _begin(parent: int) -> None:
+    """In a process that has just been forked."""
+    # Ctrl-C and the request to end are for the owner, who asks this process to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """An owner that is killed takes its processes along."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 @contextlib.contextmanager
-def executor_for(
-    executor: Executor | None, scheduler: str | None, workers: int
-) -> Iterator[tuple[Executor, int, bool]]:
-    """The executor, how many workers it has, and whether they are threads of this process.
+def crew_for(executor: Executor | None, scheduler: str | None, workers: int, processes: bool) -> Iterator[Crew]:
+    """The crew for an executor, for a Dask scheduler, or of this machine.
 
     Raises
     ------
@@ -26,24 +113,26 @@ def executor_for(
         If the scheduler cannot be reached, or Dask is not installed.
     """
     if scheduler is not None:
-        with _dask(scheduler, workers) as found:
-            yield found
+        with _dask(scheduler, workers) as crew:
+            yield crew
     elif executor is not None:
         if not callable(getattr(executor, "submit", None)):
             raise ParameterError(f"executor is {executor!r}; it must have submit, as those of concurrent.futures have")
         own = getattr(executor, "_max_workers", None)
         threads = isinstance(executor, ThreadPoolExecutor)
-        yield executor, own if isinstance(own, int) and own > 0 else workers, threads
+        yield Crew(executor, own if isinstance(own, int) and own > 0 else workers, threads)
     else:
         pool = ThreadPoolExecutor(workers, "audiotconv")
+        crew = Crew(pool, workers, True, processes)
         try:
-            yield pool, workers, True
+            yield crew
         finally:
+            crew.close()
             pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextlib.contextmanager
-def _dask(scheduler: str, workers: int) -> Iterator[tuple[Executor, int, bool]]:
+def _dask(scheduler: str, workers: int) -> Iterator[Crew]:
     try:
         import distributed as _distributed
     except ImportError:
@@ -61,4 +150,4 @@ def _dask(scheduler: str, workers: int) -> Iterator[tuple[Executor, int, bool]]:
             raise ParameterError(f"the scheduler {scheduler!r} cannot be reached: {error}") from None
         threads = max(1, sum(client.nthreads().values()))
         # A batch may be done twice, by a worker that was taken for dead: drafts of which nobody hears are no harm.
-        yield client.get_executor(retries=_RETRIES, pure=False), threads, False
+        yield Crew(client.get_executor(retries=_RETRIES, pure=False), threads, False)

@@ -66,7 +66,8 @@ class Feed:
         self.bytes = 0
         self.exhausted = False
 
-    def _look(self) -> None:
+    def look(self) -> int:
+        """Look ahead; how many short recordings are in sight."""
         end = time.monotonic() + _WAIT
         looked = 0
         while not self.exhausted and len(self._short) + len(self._long) < _AHEAD:
@@ -85,25 +86,26 @@ class Feed:
             looked += 1
             if looked % 64 == 0 and time.monotonic() > end:
                 break
+        return len(self._short)
 
     def again(self, items: list[Item]) -> None:
         """Give these once more, as a batch."""
         if items:
             self._again.append(items)
 
-    def next(self) -> list[Item]:
+    def next(self, most: int | None = None) -> list[Item]:
         """The next batch; an empty one where there is none now: at the end, or as nothing wanted is in sight."""
         if self._again:
             return self._again.popleft()
-        self._look()
-        if self._long:
+        self.look()
+        if self._long and most is None:
             item = self._long.popleft()
             self._cost -= _cost(item)
             return [item]
         aim = min(max(self._cost // (_PARTS * self._workers), _LEAST), _MOST)
         batch: list[Item] = []
         cost = 0
-        while self._short and cost < aim and len(batch) < _MOST_ITEMS:
+        while self._short and cost < aim and len(batch) < (most or _MOST_ITEMS):
             item = self._short.popleft()
             batch.append(item)
             cost += _cost(item)

@@ -5,9 +5,11 @@ Its records, in order:
 - {"run": description}: the first one, what the store is.
 - {"placing": [names], "gone": [keys]}: files that are about to get their names; rows whose files they replace.
 - {"shard": name, "rows", "values", "bytes", "crc32", "items": [...]}: a shard is in its place, with the files of its
-  rows. If it "replaces" others, they count no longer: it holds the same without outdated rows of the keys "cleared",
+  rows. If it "replaces" others, they count no longer: it holds the same without outdated rows of the keys "without",
   whose files it "removes".
+- {"tidied": true}: no shard that counts holds outdated rows any more.
 - {"failed": [...]}: recordings that are set aside.
+- {"lost": [names], "gone": [keys]}: shards that are damaged, and their recordings.
 - {"gone": [keys]}: recordings that are no longer wanted.
 
 An item is {"key", "path" (where it is not the key below the root), "size", "mtime", "hash", "start", "stop", "label",
@@ -132,6 +134,12 @@ class Ledger:
             self.leftovers.update(dict.fromkeys(record["placing"]))
         elif "shard" in record:
             self._take_shard(record)
+        elif "tidied" in record:
+            self.stale.clear()
+        elif "lost" in record:
+            for name in record["lost"]:
+                self.shards.pop(name, None)
+                self.leftovers[name] = None
         elif "failed" in record:
             for entry in record["failed"]:
                 self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
@@ -144,9 +152,7 @@ class Ledger:
         for old in record.get("replaces", ()):
             self.shards.pop(old, None)
         self.leftovers.update(dict.fromkeys([*record.get("replaces", ()), *record.get("removes", ())]))
-        for key in record.get("cleared", ()):
-            self.stale.pop(key, None)
-        self.shards[name] = {key: value for key, value in record.items() if key not in ("items", "cleared")}
+        self.shards[name] = {key: value for key, value in record.items() if key not in ("items", "without")}
         for item in items:
             self.leftovers.pop(item.get("file", ""), None)
             self.failures.pop(item["key"], None)

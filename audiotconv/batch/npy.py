@@ -50,6 +50,10 @@ class NpyWriter:
         count = block.shape[2]
         if self.frames + count > self._capacity:
             self._lay_out(max(2 * self._capacity, self.frames + count))
+        if count == self._capacity:  # all there is, as of most recordings
+            self._file.write(np.ascontiguousarray(block, "<f4").data)
+            self.frames = count
+            return
         for number, row in enumerate(block.reshape(self.rows[0] * self.rows[1], count)):
             self._file.seek(self._begin + 4 * (number * self._capacity + self.frames))
             self._file.write(np.ascontiguousarray(row, "<f4").data)

@@ -19,7 +19,7 @@ from ..extraction import CHANNELS
 from ..kernels.compile import available_threads
 from ..recipes import Recipe, get_recipe
 from ..stages.checks import integer_at_least, positive
-from .executors import executor_for
+from .executors import Crew, crew_for
 from .feed import Feed
 from .interrupts import Interrupts, Stopped
 from .ledger import Ledger, failure_record
@@ -50,6 +50,7 @@ def extract_folder(
     recipe: str | os.PathLike[str] | Recipe = "gammatone-64",
     *,
     workers: int | None = None,
+    processes: bool = False,
     executor: Executor | None = None,
     scheduler: str | None = None,
     format: str = "parquet",
@@ -89,6 +90,9 @@ def extract_folder(
     workers : int, optional
         How many batches of recordings are processed at a time, each on a thread; by default one per core. Long
         recordings get the threads that others do not need.
+    processes : bool
+        Process short recordings in processes that are forked from this one: faster where there are many. Where this
+        process has other threads, as numerical libraries start them, it is not done, as it would not be safe.
     executor : concurrent.futures.Executor, optional
         What to process batches on instead: a ProcessPoolExecutor, a Dask client's `get_executor()`, mpi4py's. Its
         workers write into the target themselves.
@@ -193,7 +197,7 @@ def extract_folder(
         interrupts = stack.enter_context(Interrupts())
         store = Target(place, description, overwrite=overwrite, by_content=by_content)
         stack.callback(store.close)
-        pool, workers, here = stack.enter_context(executor_for(executor, scheduler, workers))
+        crew = stack.enter_context(crew_for(executor, scheduler, workers, processes))
         try:
             root = place.root if isinstance(place, LocalPlace) else None
             job = Job(
@@ -206,11 +210,11 @@ def extract_folder(
                 label=label == "parent",
                 channels=channels,
                 strict=strict,
-                memory=(limit - _BASE) / workers - _EACH,
+                memory=(limit - _BASE) / crew.workers - _EACH,
                 time_limit=time_limit,
                 by_content=by_content,
             )
-            return run.go(store, pool, workers, here, job, interrupts)
+            return run.go(store, crew, job, interrupts)
         except OSError as error:
             if isinstance(error, AudiotconvError):
                 raise
@@ -297,13 +301,11 @@ class _Run:
 
     # --- doing it ---
 
-    def go(
-        self, store: Target, pool: Executor, workers: int, here: bool, job: Job, interrupts: Interrupts
-    ) -> FolderReport:
+    def go(self, store: Target, crew: Crew, job: Job, interrupts: Interrupts) -> FolderReport:
         """Process what there is."""
         ledger = store.ledger
-        feed = self._feed(ledger, workers)
-        watch = Watch(workers, self._state.advance)
+        feed = self._feed(ledger, crew.workers)
+        watch = Watch(crew.workers, self._state.advance)
         waiting: dict[Future[Outcome], tuple[list[Item], int]] = {}
         later: deque[tuple[float, list[Item], int]] = deque()  # batches that could not be written
         stopped: list[BaseException | None] = []  # that the run is to end early, and why if by itself
@@ -311,7 +313,7 @@ class _Run:
             while True:
                 try:
                     if not stopped:
-                        self._submit(pool, feed, waiting, later, workers, job, watch if here else None, ledger)
+                        self._submit(crew, feed, waiting, later, job, watch, store)
                     if interrupts.asked and not stopped:
                         stopped.append(None)
                         self._stop(watch, waiting)
@@ -323,7 +325,7 @@ class _Run:
                         time.sleep(_TICK)
                     for future in ended:
                         items, tries = waiting.pop(future)
-                        trouble = self._take(future, items, tries, store, feed, later, here)
+                        trouble = self._take(future, items, tries, store, feed, later)
                         if trouble is not None and not stopped:
                             stopped.append(trouble)
                             self._stop(watch, waiting)
@@ -343,16 +345,26 @@ class _Run:
 
     def _submit(
         self,
-        pool: Executor,
+        crew: Crew,
         feed: Feed,
         waiting: dict[Future[Outcome], tuple[list[Item], int]],
         later: deque[tuple[float, list[Item], int]],
-        workers: int,
         job: Job,
-        watch: Watch | None,
-        ledger: Ledger,
+        watch: Watch,
+        store: Target,
     ) -> None:
-        while len(waiting) < 2 * workers:
+        if not waiting and crew.wants_to_fork(feed.look()):
+            # The first one here, so that what it compiles is there for all.
+            first = feed.next(1)
+            ended: Future[Outcome] = Future()
+            try:
+                ended.set_result(process_batch(job, first, [store.ledger.content(first[0])], watch))
+            except Exception as error:
+                ended.set_exception(error)
+            waiting[ended] = (first, 0)
+            if crew.wants_to_fork(feed.look()):
+                crew.fork(job)
+        while len(waiting) < 2 * crew.workers:
             tries = 0
             if later and later[0][0] <= time.monotonic():
                 _, items, tries = later.popleft()
@@ -360,9 +372,8 @@ class _Run:
                 items = feed.next()
             if not items:
                 return
-            known = [ledger.content(item) for item in items] if job.by_content else ()
-            future = pool.submit(process_batch, job, items, known, watch)
-            waiting[future] = (items, tries)
+            known = [store.ledger.content(item) for item in items] if job.by_content else ()
+            waiting[crew.submit(job, items, known, watch)] = (items, tries)
 
     def _stop(self, watch: Watch, waiting: dict[Future[Outcome], tuple[list[Item], int]]) -> None:
         """Ask workers to come to an end."""
@@ -380,7 +391,6 @@ class _Run:
         store: Target,
         feed: Feed,
         later: deque[tuple[float, list[Item], int]],
-        here: bool,
     ) -> BaseException | None:
         """Put what a worker has done into the store; gives the error that ends the run, if there is one."""
         try:
@@ -398,7 +408,7 @@ class _Run:
             if isinstance(error, StoreError):
                 return StoreError(f"{self._place.name}: {error}; what is done is kept", code)
             return unwritable(self._place, error)
-        self._count(outcome, here)
+        self._count(outcome)
         feed.again(outcome.rest)
         if outcome.failures:
             self._failed += len(outcome.failures)
@@ -416,7 +426,7 @@ class _Run:
                 )
         return None
 
-    def _count(self, outcome: Outcome, here: bool) -> None:
+    def _count(self, outcome: Outcome) -> None:
         self._unchanged += len(outcome.unchanged)
         seconds = 0.0
         files = self._new
@@ -429,7 +439,7 @@ class _Run:
                 if "resampled_from" in record:
                     self._resampled[record["resampled_from"]] += 1
         self._seconds += seconds
-        if not here:
+        if not outcome.told:
             size = sum(record["size"] for draft in outcome.drafts for record in draft.items)
             size += sum(item.size for item, _ in outcome.failures)
             ended = self._new - files + len(outcome.failures) + len(outcome.unchanged)

@@ -170,6 +170,7 @@ class Target:
             gone = {key for key in held if key in ledger.stale and newest.get(key) != name}
             if gone:
                 self._rewrite(name, gone)
+        self.record({"tidied": True})  # not before all are: a key may have outdated rows in several shards
 
     def _rewrite(self, name: str, gone: set[str]) -> None:
         drafts = self.place.drafts()
@@ -181,7 +182,7 @@ class Target:
         except BaseException:
             drafts.discard(folder)
             raise
-        more = {"replaces": [name], "removes": files, "cleared": sorted(gone)}
+        more = {"replaces": [name], "removes": files, "without": sorted(gone)}
         self.publish(draft, [Draft("table.parquet", shard, [])], **more)
         self.place.remove(f"{self.folder}/{entry}" for entry in (name, *files))
 
@@ -203,6 +204,12 @@ class Target:
         except BaseException:
             writer.abandon()
             raise
+
+    def drop(self, shards: Sequence[str], keys: Sequence[str]) -> None:
+        """Take damaged shards, and recordings, out of the store."""
+        self.record({"lost": list(shards), "gone": list(keys)})
+        self.place.remove(f"{self.folder}/{name}" for name in shards)
+        self.tidy()
 
     def finish(self) -> None:
         """Make this run's folder the store, if another one is, and remove that."""

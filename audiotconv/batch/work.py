@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
@@ -96,6 +97,16 @@ class Watch:
         self._busy = 0
         self._lock = threading.Lock()
 
+    def elsewhere(self, batch: Future[Outcome]) -> None:
+        """Count a batch that another process works on."""
+        with self._lock:
+            self._busy += 1
+        batch.add_done_callback(self._ended)
+
+    def _ended(self, _: Any) -> None:
+        with self._lock:
+            self._busy -= 1
+
     @contextlib.contextmanager
     def busy(self) -> Iterator[None]:
         """While a worker has a batch."""
@@ -123,6 +134,8 @@ class Outcome:
         Where the drafts are.
     rest : list of Item
         Recordings that were not begun, or have to be begun again.
+    told : bool
+        Whether its progress has been told on the way.
     """
 
     folder: str = ""
@@ -130,6 +143,7 @@ class Outcome:
     failures: list[tuple[Item, Failure]] = field(default_factory=list)
     unchanged: list[Item] = field(default_factory=list)
     rest: list[Item] = field(default_factory=list)
+    told: bool = False
 
 
 class _Left(Exception):  # noqa: N818
@@ -154,6 +168,8 @@ def process_batch(
     StoreError
         If drafts cannot be written.
     """
+    if not items:
+        return Outcome()
     if (socket.gethostname(), os.getpid()) != job.owner and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the owner, who asks this process to stop
     with watch.busy() if watch is not None else contextlib.nullcontext():
@@ -179,7 +195,7 @@ class _Work:
         self.watch = watch
         self.ended = threading.Event()
         self.error: BaseException | None = None
-        self.outcome = Outcome()
+        self.outcome = Outcome(told=watch is not None)
         self._left = False
         self._current: tuple[Item, float] | None = None
         self._lock = threading.Lock()
@@ -199,7 +215,7 @@ class _Work:
         """Leave the thread to itself: what it has finished is begun again elsewhere."""
         with self._lock:
             self._left = True
-            outcome = Outcome(failures=list(self.outcome.failures), unchanged=list(self.outcome.unchanged))
+            outcome = replace(self.outcome, failures=[*self.outcome.failures], unchanged=[*self.outcome.unchanged])
         if late is not None:
             outcome.failures.append((late, self._timed_out(late)))
         ended = {item.key for item, _ in outcome.failures} | {item.key for item in outcome.unchanged}

@@ -1,8 +1,9 @@
-"""`audiotconv bench folder`, `reading` and `memory`: the whole job, and what surrounds the kernels."""
+"""`audiotconv bench folder`, `resume`, `reading` and `memory`: the whole job, and what surrounds the kernels."""
 
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import shutil
 import struct
 import subprocess
@@ -10,17 +11,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..audio import AudioReader
-from ..batch import extract_folder, load
+from ..batch import extract_folder, load, verify
+from ..batch.manifest import JOURNAL
 from ..recipes import Recipe
 from .librosa_folder import librosa_on_folder
 
-__all__ = ["LOG_MEL", "folder_run", "memory_of_long_file", "reading_share", "write_wav"]
+__all__ = ["LOG_MEL", "folder_run", "memory_of_long_file", "reading_share", "resumed_run", "write_wav"]
 
 _MOST_WAV = (1 << 32) - 64
 _RATE = 16_000
@@ -65,14 +68,17 @@ def write_wav(path: Path, samples: int, noise: bool = True, rate: int = _RATE, c
 def folder_run(files: int, seconds: float, threads: int, repeats: int) -> dict[str, Any]:
     """Median times, in s, of log-mel features of a folder, read and written, by us and by librosa in as many processes.
 
-    `error` is the largest difference between the two; what belongs to librosa is None where it is not installed.
+    Ours are threads of this process, and processes, which are as warm as librosa's. `error` is the largest difference
+    between the two; what belongs to librosa is None where it is not installed.
     """
     recipe = Recipe.from_dict(LOG_MEL)
+    pool = ProcessPoolExecutor(threads, multiprocessing.get_context("spawn"))
     works: dict[str, Callable[[Path, Path], Any]] = {
-        "ours": lambda folder, target: extract_folder(folder, target, recipe, workers=threads)
+        "threads": lambda folder, target: extract_folder(folder, target, recipe, workers=threads),
+        "processes": lambda folder, target: extract_folder(folder, target, recipe, executor=pool),
     }
     error = None
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+    with pool, tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         top = Path(name)
         folder = top / "in"
         folder.mkdir()
@@ -81,6 +87,7 @@ def folder_run(files: int, seconds: float, threads: int, repeats: int) -> dict[s
         with contextlib.suppress(ImportError):
             works["librosa"] = stack.enter_context(librosa_on_folder(threads, folder / "0000.wav"))
         extract_folder(folder / "0000.wav", top / "warm", recipe, workers=threads)
+        extract_folder(folder, top / "warm processes", recipe, executor=pool)
         if "librosa" in works:
             (top / "one").mkdir()
             write_wav(top / "one" / "one.wav", int(seconds * _RATE))
@@ -93,14 +100,50 @@ def folder_run(files: int, seconds: float, threads: int, repeats: int) -> dict[s
                 work(folder, top / "out")
                 times[who].append(time.perf_counter() - start)
                 shutil.rmtree(top / "out")
-    ours = float(np.median(times["ours"]))
-    librosa = float(np.median(times["librosa"])) if "librosa" in times else None
+    medians = {who: float(np.median(found)) for who, found in times.items()}
+    librosa = medians.get("librosa")
     return {
         "audio": files * seconds,
-        "ours": ours,
+        **medians,
         "librosa": librosa,
-        "ratio": None if librosa is None else librosa / ours,
+        "ratios": {who: librosa / medians[who] for who in ("threads", "processes")} if librosa else None,
         "error": error,
+    }
+
+
+def resumed_run(files: int) -> dict[str, float]:
+    """Times (s) of a run over tiny files and of its resumption with one more, and the latter's peak memory (MB)."""
+    with tempfile.TemporaryDirectory() as name:
+        top = Path(name)
+        folder, out = top / "in", top / "out"
+        for number in range(files):
+            path = folder / f"{number // 1000:03d}" / f"{number:06d}.wav"
+            if number % 1000 == 0:
+                path.parent.mkdir(parents=True)
+            write_wav(path, 400 + number % 400, noise=False)
+        start = time.perf_counter()
+        _command_line(["extract", str(folder), "-o", str(out), "--recipe", "gabor-40"])
+        first = time.perf_counter() - start
+        write_wav(folder / "new.wav", 400, noise=False)
+        start = time.perf_counter()
+        peak = _command_line(["extract", str(folder), "-o", str(out), "--recipe", "gabor-40"])
+        again = time.perf_counter() - start
+        start = time.perf_counter()
+        report = verify(out)
+        checked = time.perf_counter() - start
+        if report.problems or report.rows != files + 1:
+            raise RuntimeError(f"the store has {report.rows} rows and these problems: {report.problems}")
+        start = time.perf_counter()
+        load(out)
+        loaded = time.perf_counter() - start
+        journal = (out / "run-1" / JOURNAL).stat().st_size / 1e6
+    return {
+        "first": first,
+        "again": again,
+        "peak_mb": peak,
+        "journal_mb": journal,
+        "verify": checked,
+        "load": loaded,
     }
 
 
@@ -151,11 +194,16 @@ def memory_of_long_file(hours: float, recipe: str, form: str, rate: int, channel
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "long.wav"
         write_wav(path, int(hours * 3600 * rate), noise=False, rate=rate, channels=channels)
-        command = [sys.executable, "-c", _MEASURED, "extract", str(path), "-o", str(Path(name) / "out")]
+        command = ["extract", str(path), "-o", str(Path(name) / "out"), "--recipe", recipe, "--format", form]
         start = time.perf_counter()
-        done = subprocess.run([*command, "--recipe", recipe, "--format", form], capture_output=True, text=True)
+        peak = _command_line(command)
         seconds = time.perf_counter() - start
-        if done.returncode:
-            raise RuntimeError(f"the extraction ended with exit code {done.returncode}: {done.stderr.strip()}")
-        peak = int(done.stdout.split()[-1]) / 1024
     return {"hours": hours, "peak_mb": peak, "seconds": seconds, "factor": hours * 3600 / seconds}
+
+
+def _command_line(arguments: list[str]) -> float:
+    """Run the command line in a process of its own; its peak memory, in MB."""
+    done = subprocess.run([sys.executable, "-c", _MEASURED, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"audiotconv {arguments[0]} ended with exit code {done.returncode}: {done.stderr.strip()}")
+    return int(done.stdout.split()[-1]) / 1024

@@ -279,15 +279,34 @@ def folder(
     if as_json:
         typer.echo(json.dumps(run, indent=1))
         return
-    for who in ("ours", "librosa"):
+    for who, name in (("threads", f"{threads} threads"), ("processes", f"{threads} processes"), ("librosa", "librosa")):
         taken = run[who]
-        typer.echo(
-            f"{who}: not installed"
-            if taken is None
-            else f"{who}: {taken:.2f} s, {run['audio'] / taken:,.0f} x real time"
-        )
-    if run["ratio"] is not None:
-        typer.echo(f"librosa / ours: {run['ratio']:.1f}; largest difference of the logarithms {run['error']:.1e}")
+        if taken is None:
+            typer.echo(f"{name}: not installed")
+            continue
+        ratio = f", librosa's time / ours {run['ratios'][who]:.1f}" if who in (run["ratios"] or ()) else ""
+        each = taken / files * 1e6
+        typer.echo(f"{name}: {taken:.2f} s, {run['audio'] / taken:,.0f} x real time, {each:,.0f} us a file{ratio}")
+    if run["error"] is not None:
+        typer.echo(f"largest difference of the logarithms {run['error']:.1e}")
+
+
+@bench_app.command()
+def resume(
+    files: Annotated[int, typer.Option(min=1, help="How many recordings.")] = 100_000,
+    as_json: Json = False,
+) -> None:
+    """A folder of tiny files: the first run, and how soon a second one starts on the one file that is new."""
+    from ..bench.folder import resumed_run
+
+    with announced_compilation(console_for(stderr=True)):
+        run = resumed_run(files)
+    if as_json:
+        typer.echo(json.dumps(run, indent=1))
+        return
+    typer.echo(f"{files:,} files: {run['first']:.1f} s, journal {run['journal_mb']:.1f} MB")
+    typer.echo(f"again, with one new file: {run['again']:.2f} s in all; peak memory {run['peak_mb']:.0f} MB")
+    typer.echo(f"verify {run['verify']:.1f} s, load {run['load']:.2f} s")
 
 
 @bench_app.command()

@@ -143,4 +143,4 @@ def stoppable(state: str) -> Iterator[None]:
     except KeyboardInterrupt as stop:
         _said.append(True)
         typer.echo(f"audiotconv: stopped; {str(stop) or state}", err=True)
-        raise typer.Exit(STOPPED) from None
+        raise typer.Exit(128 + getattr(stop, "signal", STOPPED - 128)) from None
