@@ -14,7 +14,6 @@ import os
 import stat
 from collections.abc import Iterator
 from numbers import Real
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
@@ -427,6 +426,6 @@ def sound_suffixes() -> frozenset[str]:
     return frozenset(known | {".aif", ".aifc", ".oga", ".opus", ".rf64", ".wave", ".snd"})
 
 
-def is_sound_name(path: Path) -> bool:
-    """Whether the file's name ends like a sound file's."""
-    return path.suffix.lower() in sound_suffixes()
+def is_sound_name(name: str) -> bool:
+    """Whether a file's name ends like a sound file's."""
+    return os.path.splitext(name)[1].lower() in sound_suffixes()

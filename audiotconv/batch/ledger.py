@@ -19,14 +19,12 @@ An item is {"key", "path" (where it is not the key below the root), "size", "mti
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from typing import Any
 
 from ..errors import StoreError
 from .manifest import description_trouble
 from .plan import Failure, Item, text
-from .remote import is_url
 
 __all__ = ["Ledger", "failure_record", "identity", "item_record"]
 
@@ -55,7 +53,7 @@ def identity(item: Item, content: str | None) -> int:
 
 def path_below(root: str, key: str) -> str:
     """The path that a key stands for, if the record has none."""
-    return f"{root.rstrip('/')}/{key}" if is_url(root) else os.path.join(root, *key.split("/"))
+    return f"{root.rstrip('/')}/{key}"
 
 
 def item_record(item: Item, root: str, content: str | None) -> dict[str, Any]:

@@ -14,7 +14,6 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ..audio import is_sound_name, shown
 from ..errors import AudioFileError, ParameterError
@@ -164,12 +163,13 @@ class Plan:
         for path, size, mtime in remote_entries(self._remote, self._wanted):
             yield Item(path, text(path.removeprefix(self.root).lstrip("/")), size, mtime)
 
-    def _item(self, path: str, entry: os.DirEntry[str] | None = None) -> Item:
+    def _item(self, path: str, key: str | None = None, entry: os.DirEntry[str] | None = None) -> Item:
+        key = self._key(path) if key is None else key
         try:
             status = os.stat(path) if entry is None else entry.stat()
         except (OSError, ValueError):
-            return Item(path, self._key(path))
-        return Item(path, self._key(path), status.st_size, status.st_mtime_ns)
+            return Item(path, key)
+        return Item(path, key, status.st_size, status.st_mtime_ns)
 
     def _listed(self, entry: Entry) -> Item | Failure:
         if entry.trouble:
@@ -192,7 +192,7 @@ class Plan:
     def _wanted(self, name: str, below: str) -> bool:
         if name.startswith(".") or self._exclude.match(name, below):
             return False
-        return self._include.match(name, below) if self._include else is_sound_name(Path(name))
+        return self._include.match(name, below) if self._include else is_sound_name(name)
 
     def _search(self) -> Iterator[Item | Failure]:
         """The sound files below the folders. All real ones come before what links lead to, which are passed over."""
@@ -214,12 +214,15 @@ class Plan:
                 message = f"{shown(folder)} cannot be searched: {error.strerror or error}"
                 yield Failure(self._key(folder), text(folder), "unreadable", message)
                 continue
+            key = self._key(folder)
+            begin = "" if key == "." else f"{key}/"
             for entry in entries:
+                below = begin + text(entry.name)
                 if _leads_to_folder(entry):
-                    if not self._exclude.match(entry.name, self._key(entry.path)):
+                    if not self._exclude.match(entry.name, below):
                         (links if entry.is_symlink() else folders).append(entry.path)
-                elif self._wanted(entry.name, self._key(entry.path)) and entry.path not in self._named:
-                    yield self._item(entry.path, entry)
+                elif self._wanted(entry.name, below) and entry.path not in self._named:
+                    yield self._item(entry.path, below, entry)
 
 
 class _Names:
