@@ -320,7 +320,6 @@ def test_headers_that_are_none(tmp_path):
 
 
 def test_sound_names():
-    from pathlib import Path
 
     assert all(is_sound_name(name) for name in ("a.wav", "A.WAV", "b.flac", "c.mp3", "d.AIF", "e.opus"))
     assert not any(is_sound_name(name) for name in ("a.txt", "wav", "a.npy", "b.raw", "c.mat"))
