@@ -19,6 +19,7 @@ from .work import Job, Outcome, Watch, process_batch
 
 __all__ = ["Crew", "crew_for"]
 
+_PATIENCE = 10.0  # seconds to reach a scheduler
 _RETRIES = 3  # of a batch whose worker has died
 _MANY = 64  # recordings that make processes pay
 _PREPARED = "jemalloc_bg_thd"  # of pyarrow's allocator, which stops it for a fork and starts it anew
@@ -145,7 +146,7 @@ def _dask(scheduler: str, workers: int) -> Iterator[Crew]:
                 address = stack.enter_context(
                     distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
                 )
-            client = stack.enter_context(distributed.Client(address, timeout=10))
+            client = stack.enter_context(distributed.Client(address, timeout=_PATIENCE))
         except (OSError, ValueError, TypeError) as error:
             raise ParameterError(f"the scheduler {scheduler!r} cannot be reached: {error}") from None
         threads = max(1, sum(client.nthreads().values()))

@@ -138,19 +138,21 @@ class Manifest:
 
     def _entry(self, number: int, row: dict[str, Any]) -> Entry:
         where = f"row {number} of {shown(self._source)}"
+        row_key = f"{os.path.basename(self._source)}:{number}"  # what cannot be used must not stand for what can
         path = row.get("path")
         if not isinstance(path, str) or not path or "\0" in path:
-            return Entry(f"{self._source}:{number}", self.base, trouble=f"{where} has the path {path!r}")
+            return Entry(self._source, self.base, key=row_key, trouble=f"{where} has the path {path!r}")
         times: list[float | None] = []
         for name in ("start", "stop"):
             try:
                 times.append(_time(row.get(name)))
             except ValueError:
                 trouble = f"{where} has the {name} {row.get(name)!r}; it must be a number of seconds of at least 0"
-                return Entry(path, self.base, trouble=trouble)
+                return Entry(path, self.base, key=row_key, trouble=trouble)
         start, stop = times
         if stop is not None and stop <= (start or 0):
-            return Entry(path, self.base, trouble=f"{where} stops at {stop:g} s and starts at {start or 0:g} s")
+            trouble = f"{where} stops at {stop:g} s and starts at {start or 0:g} s"
+            return Entry(path, self.base, key=row_key, trouble=trouble)
         label, key = (None if row.get(name) in (None, "") else str(row[name]) for name in ("label", "key"))
         return Entry(path, self.base, start, stop, label, key)
 

@@ -173,7 +173,7 @@ class Plan:
 
     def _listed(self, entry: Entry) -> Item | Failure:
         if entry.trouble:
-            return Failure(text(entry.path), text(entry.path), "bad entry", entry.trouble)
+            return Failure(text(entry.key or entry.path), text(entry.path), "bad entry", entry.trouble)
         if is_url(entry.path):
             item = Item(entry.path, text(entry.path))
         else:

@@ -208,9 +208,17 @@ class RemotePlace:
                 self._system.mv(self._path(draft), self._path(name))
 
     def remove(self, names: Iterable[str]) -> None:
+        folders: set[str] = set()
         for name in names:
             with contextlib.suppress(FileNotFoundError), _plain(self.name):
                 self._system.rm_file(self._path(name))
+            parts = name.split("/")
+            folders.update("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        for folder in sorted(folders, reverse=True):  # inner ones first; there are none in systems of objects
+            with contextlib.suppress(Exception):
+                self._system.invalidate_cache()
+                if self._system.ls(self._path(folder), detail=False) == []:
+                    self._system.rmdir(self._path(folder))
 
     def remove_folder(self, name: str) -> None:
         with contextlib.suppress(Exception):

@@ -151,6 +151,7 @@ class _Check:
                     self._note(record)
         except FileNotFoundError:
             raise StoreError(f"{place.name}/{name} is not there; the store has to be made anew (overwrite)") from None
+        self.ledger.read(())  # says so where there was nothing
         if self.ledger.description["recipe"]["hash"] != self._hash:
             told = self.ledger.description["recipe"]["hash"]
             self._problem(name, f"it is of the recipe {told}, and the manifest says {self._hash}")
