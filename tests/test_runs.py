@@ -360,7 +360,7 @@ executors._MANY = 8
 before = executors.Crew.fork
 def fork(self, job):
     before(self, job)
-    print("forked", " ".join(map(str, self._processes._processes)), flush=True)
+    print("forked", " ".join(str(process.pid) for process in self._forked), flush=True)
 executors.Crew.fork = fork
 def work():
     return extract_folder(sys.argv[1], sys.argv[2], get_recipe(sys.argv[3]), workers=2, processes=True,

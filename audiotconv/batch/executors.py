@@ -49,6 +49,7 @@ class Crew:
         self._here = here
         self._forks = forks and workers > 1
         self._processes: ProcessPoolExecutor | None = None
+        self._forked: set[Any] = set()
 
     def wants_to_fork(self, short: int) -> bool:
         """Whether it would be good to fork now, with so many short recordings in sight; and safe.
@@ -62,9 +63,11 @@ class Crew:
 
     def fork(self, job: Job) -> None:
         """Make the processes. What this one has compiled they have too."""
+        before = set(multiprocessing.active_children())
         context = multiprocessing.get_context("fork")
         self._processes = ProcessPoolExecutor(self.workers, context, _begin, (os.getpid(),))
         self._processes.submit(process_batch, job, ()).result()  # it forks all of them before it starts a thread
+        self._forked = set(multiprocessing.active_children()) - before
 
     def submit(self, job: Job, items: Sequence[Item], known: Sequence[str | None], watch: Watch) -> Future[Outcome]:
         """Have a batch processed. Long recordings, each a batch, stay here, where they can use several threads."""
@@ -75,18 +78,24 @@ class Crew:
         return self._executor.submit(process_batch, job, items, known, watch if self._here else None)
 
     def close(self) -> None:
-        """Wait for nobody."""
+        """Wait for nobody: what was wanted of the processes has been taken."""
         if self._processes is not None:
             self._processes.shutdown(wait=False, cancel_futures=True)
+            for process in self._forked:
+                process.kill()  # they do not hear anything milder, and one that waits for a dead one would not end
 
 
 def _is_alone() -> bool:
     """Whether this process has one thread, and none but those that are made for being forked."""
-    try:
-        names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
-    except OSError:  # not known here
-        return False
-    return len(names) - names.count(_PREPARED) == 1
+    for _ in range(20):
+        try:
+            names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+        except OSError:  # not known here, or one has just ended
+            names = []
+        if len(names) - names.count(_PREPARED) == 1:
+            return True
+        time.sleep(0.001)  # one that has ended is there a moment longer
+    return False
 
 
 def _begin(parent: int) -> None:

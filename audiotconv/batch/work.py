@@ -180,6 +180,7 @@ def process_batch(
             late = work.late()
             if late is not None or (watch is not None and watch.leave.is_set()):
                 return work.left(late)
+        thread.join()
     if work.error is not None:
         raise work.error
     return work.outcome
