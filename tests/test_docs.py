@@ -80,8 +80,9 @@ def test_the_changelog_has_this_version():
 @compiled_only
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_examples_run(path, monkeypatch, capsys, tmp_path):
-    if path.stem == "picture":
-        pytest.importorskip("matplotlib")
+    needed = {"picture": "matplotlib", "torch_dataset": "torch", "hugging_face": "datasets"}
+    if path.stem in needed:
+        pytest.importorskip(needed[path.stem])
     monkeypatch.setattr(sys, "argv", [str(path)])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     monkeypatch.chdir(tmp_path)
@@ -94,6 +95,8 @@ def test_examples_run(path, monkeypatch, capsys, tmp_path):
         "onsets": ["24-bit.wav: 0.0", "0.36 s", "0.65 s"],
         "own_njit": ["sine: 1.414", "square wave: 1.0"],
         "picture": ["feature-map.png"],
+        "torch_dataset": ["(8, 80, ", "of other speakers to test on"],
+        "hugging_face": ["40 rows of", "label eight"],
     }[path.stem]
     for words in expected:
         assert words in said
