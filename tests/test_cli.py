@@ -631,3 +631,45 @@ def test_ctrl_c_in_any_command_is_said(run, folder, monkeypatch):
     code, out, error = run("show", folder / "cats" / "a.wav")
     assert (code, out) == (130, "")
     assert error == "audiotconv: stopped\n"
+
+
+def test_verify(run, folder, tmp_path):
+    out = tmp_path / "out"
+    assert run("verify", out)[0] == 1
+    run("extract", folder, "-o", out, "--recipe", SMALL)
+    code, text, _ = run("verify", out)
+    assert (code, text.splitlines()[-1]) == (0, "all is well")
+    assert f"{out}: 2 rows of" in text
+    (shard,) = (out / "run-1").glob("*.parquet")
+    shard.write_bytes(b"damaged")
+    code, text, error = run("verify", out)
+    assert code == 1
+    assert "bytes, and the journal says" in error
+    assert "2 recordings have to be done again (--repair):" in error
+    report = json.loads(run("verify", out, "--json")[1])
+    assert len(report["redo"]) == 2
+    code, _, error = run("verify", out, "--repair")
+    assert (code, "2 recordings have been taken out" in error) == (1, True)
+    assert run("verify", out)[0] == 0
+    assert run("extract", folder, "-o", out, "--recipe", SMALL)[0] == 0
+    assert len(atc.load(out)) == 2
+
+
+def test_what_a_run_tells(run, folder, tmp_path):
+    out = tmp_path / "out"
+    for number in range(MOST_LISTED + 2):
+        write(folder / f"more{number}.wav", n=N)
+    total = MOST_LISTED + 4
+    code, text, _ = run("extract", folder, "-o", out, "--recipe", SMALL, "--dry-run")
+    assert code == 0
+    assert f"{total} of {total} files would be processed, 0 are in" in text
+    assert "... and 4 more" in text
+    assert not out.exists()
+    run("extract", folder, "-o", out, "--recipe", SMALL)
+    assert f"({total} were there before)" in run("extract", folder, "-o", out, "--recipe", SMALL)[1]
+    (folder / "more3.wav").unlink()
+    assert "1 more are in the store" in run("extract", folder, "-o", out, "--recipe", SMALL)[1]
+    assert "1 were removed" in run("extract", folder, "-o", out, "--recipe", SMALL, "--prune")[1]
+    (tmp_path / "list").write_text(str(folder / "more1.wav"))
+    code, text, _ = run("extract", "--files-from", tmp_path / "list", "-o", tmp_path / "other", "--recipe", SMALL)
+    assert (code, text.startswith("1 of 1 files")) == (0, True)

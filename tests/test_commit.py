@@ -136,7 +136,7 @@ def test_an_error_at_any_step(folder, tmp_path, monkeypatch, form, error, after,
             break
     else:
         raise AssertionError("the run has more steps than the test")
-    assert (True, False) in seen
+    assert (True, False) in seen or not JIT
 
 
 def expected(out, form):

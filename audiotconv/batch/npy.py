@@ -50,7 +50,8 @@ class NpyWriter:
         count = block.shape[2]
         if self.frames + count > self._capacity:
             self._lay_out(max(2 * self._capacity, self.frames + count))
-        if count == self._capacity:  # all there is, as of most recordings
+        if self.frames == 0 and count == self._capacity:  # all there is, as of most recordings
+            self._file.seek(self._begin)
             self._file.write(np.ascontiguousarray(block, "<f4").data)
             self.frames = count
             return
