@@ -12,7 +12,7 @@ from conftest import ROOT, SMALL
 from sounds import write
 
 import audiotconv as atc
-from audiotconv.batch.plan import plan
+from audiotconv.batch.plan import Failure, Plan
 from audiotconv.errors import AudioFileError
 
 
@@ -89,9 +89,10 @@ def test_folders_of_somebody_else(top, tmp_path):
         place.chmod(0o755)
     program = f"""
 import os
-from audiotconv.batch.plan import plan
+from audiotconv.batch.plan import Failure, Plan
 os.setuid(65534)
-items, failures = plan([{str(top)!r}])
+failures = [entry for entry in Plan([{str(top)!r}]) if isinstance(entry, Failure)]
+items = [entry for entry in Plan([{str(top)!r}]) if not isinstance(entry, Failure)]
 print([item.key for item in items], [(failure.key, failure.reason) for failure in failures])
 """
     done = subprocess.run(
@@ -101,7 +102,9 @@ print([item.key for item in items], [(failure.key, failure.reason) for failure i
 
 
 def keys(*inputs):
-    items, failures = plan(inputs)
+    found = list(Plan(inputs))
+    items = sorted((entry for entry in found if not isinstance(entry, Failure)), key=lambda item: item.key)
+    failures = [entry for entry in found if isinstance(entry, Failure)]
     assert failures == []
     return [item.key for item in items]
 
@@ -135,5 +138,5 @@ def test_bytes_and_paths(top, tmp_path):
     out = tmp_path / "out"
     assert atc.extract_folder(os.fsencode(top), os.fsencode(out), SMALL).target == str(out)
     assert atc.load(os.fsencode(out)).keys == ["a.wav", "closed/b.wav", "open/c.wav"]
-    atc.extract_folder([os.fsencode(top / "a.wav"), top / "open"], out, SMALL)
+    atc.extract_folder([os.fsencode(top / "a.wav"), top / "open"], out, SMALL, prune=True)
     assert len(atc.load(out)) == 2

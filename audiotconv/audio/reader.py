@@ -42,6 +42,8 @@ _ENTERED = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE",
 # Their length in the header is an estimate.
 _ESTIMATED_LENGTH = {"MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"}
 _UNKNOWN_LENGTH = 2**62
+_HEAD_BYTES = 1 << 16  # where headers are
+_SYSTEM_ERROR = 2  # libsndfile's SF_ERR_SYSTEM
 _MOST_SHOWN = 400
 _MOST_SECONDS = 1e9
 
@@ -183,10 +185,26 @@ class AudioReader:
         try:
             return soundfile.SoundFile(source, closefd=False)  # the descriptor stays ours, also where this fails
         except (soundfile.LibsndfileError, TypeError, ValueError, RuntimeError, OverflowError) as error:
+            self._check_system(error)
+            self._check_readable()
             if self._header.truncated:
                 raise AudioError(f"{self.name} is truncated: {self._header.truncated}", "truncated") from None
             reason = str(getattr(error, "error_string", error)).strip().rstrip(".") or "libsndfile does not say why"
             raise AudioError(f"{self.name} is not a sound file that can be read: {reason}", "not audio") from None
+
+    def _check_system(self, error: Exception) -> None:
+        """What libsndfile calls a system error came from reading, and does not lie in the file's content."""
+        if getattr(error, "code", None) == _SYSTEM_ERROR:
+            message = f"{self.name} cannot be read after sample {self._decoded_to}: {os.strerror(errno.EIO)}"
+            raise AudioFileError(message, "unreadable", errno.EIO) from None
+
+    def _check_readable(self) -> None:
+        """libsndfile takes what it cannot read for something that it does not know."""
+        if self._descriptor is not None:
+            try:
+                os.pread(self._descriptor, _HEAD_BYTES, 0)
+            except OSError as error:
+                raise self._system_error(error) from None
 
     def _check_format(self) -> None:
         assert self._file is not None
@@ -316,6 +334,7 @@ class AudioReader:
         except OSError as error:
             raise self._system_error(error) from None
         except (soundfile.LibsndfileError, RuntimeError) as error:
+            self._check_system(error)
             reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
             message = f"{self.name} cannot be decoded after sample {self._decoded_to}: {reason}"
             raise AudioError(message, "damaged") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from pathlib import Path
@@ -86,4 +87,5 @@ class NpyWriter:
 
     def abandon(self) -> None:
         """Close without finishing."""
-        self._file.close()
+        with contextlib.suppress(OSError):  # what could not be written still cannot
+            self._file.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,11 +165,9 @@ class ShardWriter:
     def abandon(self) -> None:
         """Close the file without finishing it."""
         self._file.abandoned = True
-        try:
-            self._writer.close()
-        except Exception:  # whatever is still wrong with it
-            pass
-        self._file.close()
+        for file in (self._writer, self._file):
+            with contextlib.suppress(Exception):  # whatever is still wrong with it
+                file.close()
 
 
 class _Counting:
