@@ -97,7 +97,7 @@ ERRORS = [
 @pytest.mark.parametrize("label", [None, "parent"])
 def test_an_error_at_any_step(folder, tmp_path, monkeypatch, form, error, after, label):
     """In a run that goes on with a store, and in one whose result replaces it."""
-    monkeypatch.setattr("audiotconv.batch.run._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("audiotconv.batch.owner._PAUSES", (0.0, 0.0))
     monkeypatch.setattr("audiotconv.batch.work._PAUSES", (0.0,))
     monkeypatch.setattr("audiotconv.batch.feed._LEAST", 1)  # a batch for each recording
     run(folder, tmp_path / "stored", form)

@@ -68,8 +68,8 @@ int fsync(int fd) {
 PROGRAM = """
 import sys
 import audiotconv as atc
-from audiotconv.batch import run, work
-run._PAUSES = work._PAUSES = (0.0, 0.0)
+from audiotconv.batch import owner, work
+owner._PAUSES = work._PAUSES = (0.0, 0.0)
 report = atc.extract_folder(sys.argv[1], sys.argv[2], sys.argv[3], workers=2, format=sys.argv[4])
 print(report.done, sorted((failure.key, failure.reason) for failure in report.failures))
 """

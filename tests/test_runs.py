@@ -256,7 +256,7 @@ def test_a_store_is_read_while_it_is_written(top, tmp_path, monkeypatch):
 
 
 def test_errors_while_writing_are_tried_again_if_that_may_help(top, tmp_path, monkeypatch):
-    monkeypatch.setattr("audiotconv.batch.run._PAUSES", (0.0, 0.01))
+    monkeypatch.setattr("audiotconv.batch.owner._PAUSES", (0.0, 0.01))
     for code, tries, ends in ((errno.EIO, 2, True), (errno.EIO, 9, False), (errno.ENOSPC, 1, False)):
         left = [tries]
 
