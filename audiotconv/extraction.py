@@ -138,7 +138,7 @@ def extract(
         chain, intake = _prepared(recipe, reader.sample_rate, channels)
         reader.select(start, stop)
         size = None if block_size is None else integer_at_least("block_size", block_size, 1)
-        blocks = feature_blocks(chain, reader.blocks(size), threads=threads, intake=intake)
+        blocks = feature_blocks(chain, reader.blocks(size), threads=threads, intake=intake, ahead=True)
         values = _joined(blocks, chain, intake, reader.channels, reader.length)
         for note in reader.notes:
             warnings.warn(note, AudioWarning, stacklevel=2)
@@ -221,19 +221,21 @@ def feature_blocks(
     channels: str = "keep",
     threads: int | Callable[[], int] | None = None,
     intake: Intake | None = None,
+    ahead: bool = False,
 ) -> Iterator[NDArray[np.float32]]:
     """Frames of a signal that arrives in blocks, as soon as each is settled.
 
     The blocks' sizes have no influence on the frames. Only what later frames still see is held. An `intake`, as
     `Recipe.intake` gives it, makes the samples that the chain takes, and says itself whether they are the mean of the
     channels; without one they are at the chain's rate. `threads` may be a function that is asked at each block.
+    With `ahead` blocks are read one ahead: where they come from a file, one of a single block is computed at once.
 
     Shape: blocks of (channels, time) -> blocks of (channels, features, frames)
     """
     if intake is None:  # one rate is as good as another where nothing is resampled
         intake = Intake(1, mono=channels == "mono")
     flow = None
-    for piece, last in intake.pieces(blocks):
+    for piece, last in intake.pieces(blocks, ahead=ahead):
         flow = flow or Flow(chain, piece.shape[0])
         flow.threads = threads() if callable(threads) else threads
         frames = flow.push(piece, last)

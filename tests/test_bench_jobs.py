@@ -32,7 +32,11 @@ def run(monkeypatch, capsys):
 def test_a_folder_beside_librosa(run):
     found = json.loads(run("folder", "--files", 3, "--seconds", 1, "--repeats", 1, "--threads", 1, "--json"))
     assert found["audio"] == 3
-    assert found["ratio"] == pytest.approx(found["librosa"] / found["ours"])
+    for who in ("threads", "processes"):
+        assert found["ratios"][who] == pytest.approx(found["librosa"] / found[who])
+    text = run("folder", "--files", 3, "--seconds", 1, "--repeats", 1, "--threads", 1)
+    assert "1 processes: " in text
+    assert "librosa's time / ours" in text
     assert found["error"] < 1e-4
 
 
@@ -71,3 +75,9 @@ def test_stream(run):
     assert found["pushes"]["kaldi-fbank-80"]["p99_us"] >= found["pushes"]["kaldi-fbank-80"]["median_us"] > 0
     assert all(row["error"] < 3e-5 for row in found["results"])
     assert len({row["case"] for row in found["results"]}) == 3
+
+
+def test_resume(run):
+    assert "5 files: " in run("resume", "--files", 5)
+    found = json.loads(run("resume", "--files", 1005, "--json"))
+    assert min(found.values()) > 0

@@ -68,10 +68,11 @@ class Intake:
         """How many samples a recording of `n` samples gives."""
         return resampled_length(n, self.source_rate, self.sample_rate) if self.samples is None else self.samples
 
-    def pieces(self, blocks: Iterable[NDArray[Any]]) -> Iterator[tuple[NDArray[Any], bool]]:
+    def pieces(self, blocks: Iterable[NDArray[Any]], *, ahead: bool = False) -> Iterator[tuple[NDArray[Any], bool]]:
         """The samples in pieces, and with each whether it is the last one.
 
-        All blocks are read, also those after the end of a fixed length: whatever is wrong with the rest is found.
+        All blocks are read, also those after the end of a fixed length: whatever is wrong with the rest is found. With
+        `ahead` they are read one ahead, so that a recording of one block is one piece.
 
         Shape of each: (channels, time)
         """
@@ -81,8 +82,11 @@ class Intake:
             if held is not None:
                 yield from inlet.push(held)
             held = block
-        if inlet is not None and held is not None:
-            yield from inlet.end(held)
+            if not ahead:
+                yield from inlet.push(held)
+                held = None
+        if inlet is not None:
+            yield from inlet.finish() if held is None else inlet.end(held)
 
 
 class Inlet:

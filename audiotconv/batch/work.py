@@ -352,7 +352,7 @@ class _Work:
                     found["resampled_from"] = reader.sample_rate
                 return found
 
-            blocks = feature_blocks(chain, self._blocks(item, reader), threads=self._threads, intake=intake)
+            blocks = feature_blocks(chain, self._blocks(item, reader), threads=self._threads, intake=intake, ahead=True)
             sink.keep(recording, blocks, length, record)
         return False
 
