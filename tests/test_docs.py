@@ -96,7 +96,7 @@ def test_examples_run(path, monkeypatch, capsys, tmp_path):
         "own_njit": ["sine: 1.414", "square wave: 1.0"],
         "picture": ["feature-map.png"],
         "torch_dataset": ["(8, 80, ", "of other speakers to test on"],
-        "hugging_face": ["40 rows of", "label eight"],
+        "hugging_face": ["40 rows of", "(1, 64, ", "label "],
     }[path.stem]
     for words in expected:
         assert words in said
