@@ -259,13 +259,15 @@ def _(a: types.Type, i: types.Type) -> Any:
 
 
 def store(a: Any, i: int, v: Any) -> None:
-    """Write the vector to a[i : i + lanes(a)]."""
-    a.reshape(-1)[i : i + lanes(a)] = v
+    """Write the vector to a[i], a[i + 1], ..."""
+    a.reshape(-1)[i : i + len(v)] = v
 
 
 @_operation(store)
 def _(a: types.Type, i: types.Type, v: types.Type) -> Any:
-    if not (_is_array(a) and a.mutable and isinstance(i, types.Integer) and v == _vector_of(a.dtype)):
+    if not (_is_array(a) and a.mutable and isinstance(i, types.Integer) and isinstance(v, VectorType)):
+        return None
+    if v.dtype != a.dtype:
         return None
 
     def lower(context: Any, builder: ir.IRBuilder, kinds: Any, args: Any) -> ir.Value:
