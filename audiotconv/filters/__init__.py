@@ -6,6 +6,7 @@ from .cosine import cepstral_lifter, cosine_matrix
 from .gabor import gabor_bank
 from .gammatone import gammatone_bank
 from .mel import mel_bank
+from .nine_taps import NineTapBank
 from .scales import erb_bandwidth, erb_space, hz_to_mel, mel_space, mel_to_hz
 from .sinc import sinc_bank
 from .spectral import SpectralBank
@@ -14,6 +15,7 @@ from .windows import window
 
 __all__ = [
     "FilterBank",
+    "NineTapBank",
     "SpectralBank",
     "StoredFilters",
     "cepstral_lifter",

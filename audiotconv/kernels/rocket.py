@@ -11,7 +11,7 @@ from numba import njit, prange
 
 from .compile import kernel
 from .nine_taps import aligned, cut
-from .simd import broadcast, lanes, load, load_tile, maximum, outer, select, spread, store, store_rows, zeros
+from .simd import broadcast, lanes, load, load_tile, maximum, outer, select, store, store_rows, zeros
 
 __all__ = ["rocket"]
 
@@ -37,15 +37,15 @@ def _pooled(out, inside, best, counts, one):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def rocket(x, lengths, weights, weight_starts, biases, dilations, paddings, channel_starts, channels, runs, above, best):  # type: ignore[no-untyped-def]
+def rocket(x, lengths, weights, starts, biases, dilations, paddings, firsts, channels, runs, above, best):  # type: ignore[no-untyped-def]
     """Pool the outputs of kernels.
 
     Parameters
     ----------
     x : (channels, time) float32; zeros stand before and after
     lengths, dilations, paddings : (kernels,) int64
-    weights : (...) float32; those of a kernel's first channel, of its second, ... from weight_starts[k] on
-    channels : (...) int64; of kernel k from channel_starts[k] to channel_starts[k + 1]
+    weights : (...) float32; those of a kernel's first channel, of its second, ... from starts[k] on
+    channels : (...) int64; of kernel k from firsts[k] to firsts[k + 1]
     biases : (kernels,) float32
     runs : int; into how many stretches time is divided for threads
     above : (runs, kernels) int64, zeros: how many outputs are above 0
@@ -75,8 +75,8 @@ def rocket(x, lengths, weights, weight_starts, biases, dilations, paddings, chan
                     for col in range(0, block, width):
                         store(line, col, load(ones, 0))
                     acc = outer(acc, biases, k, 0, load_tile(line, 0, _COLS))
-                    at = weight_starts[k]
-                    for m in range(channel_starts[k], channel_starts[k + 1]):
+                    at = starts[k]
+                    for m in range(firsts[k], firsts[k + 1]):
                         row = channels[m]
                         for tap in range(length):
                             start = t + tap * dilation - padding

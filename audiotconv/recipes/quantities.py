@@ -5,16 +5,16 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ParameterError, RecipeError
-from ..filters import StoredFilters, read_filters
+from ..filters import NineTapBank, StoredFilters, read_filters
 
 __all__ = [
     "Choice",
     "Count",
-    "FilterFile",
     "Flag",
     "Length",
     "Number",
@@ -22,6 +22,7 @@ __all__ = [
     "Parameter",
     "Quantity",
     "Stored",
+    "StoredFile",
     "Words",
     "read_parameters",
     "samples",
@@ -215,29 +216,35 @@ class Numbers(Number):
 
 
 class Stored(str):
-    """Filters from a file as a recipe's value: the digest of their numbers, which is what its hash sees."""
+    """What a file holds as a recipe's value: the digest of its numbers, which is what the recipe's hash sees."""
 
-    filters: StoredFilters
+    content: StoredFilters | NineTapBank
 
-    def __new__(cls, filters: StoredFilters) -> Stored:
+    def __new__(cls, content: StoredFilters | NineTapBank) -> Stored:
         """Named by the digest."""
-        value = super().__new__(cls, filters.digest)
-        value.filters = filters
+        value = super().__new__(cls, content.digest)
+        value.content = content
         return value
+
+    def __reduce__(self) -> Any:
+        return Stored, (self.content,)
 
 
 @dataclass(frozen=True, slots=True)
-class FilterFile(Parameter):
-    """The path of a file with filters, whose numbers are read at once: what happens to the file later is no matter."""
+class StoredFile(Parameter):
+    """The path of a file with numbers, which `reader` reads at once: what happens to the file later is no matter."""
+
+    reader: Callable[[str], StoredFilters | NineTapBank] = read_filters
+    ends: str = ".npz or .safetensors"
 
     def read(self, where: str, value: Any) -> Stored:
         """As what it holds."""
         if isinstance(value, Stored):
             return value
         if not isinstance(value, str) or not value or "\0" in value:
-            raise RecipeError(f"{where} is {written(value)}; it must be the path of a .npz or .safetensors file")
+            raise RecipeError(f"{where} is {written(value)}; it must be the path of a {self.ends} file")
         try:
-            return Stored(read_filters(value))
+            return Stored(self.reader(value))
         except ParameterError as error:
             raise RecipeError(f"{where}: {error}") from None
 

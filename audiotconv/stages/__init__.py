@@ -14,14 +14,17 @@ from .energy import filter_energy
 from .frame_stage import FrameStage
 from .gaussian_pool import GaussianPool
 from .log import Log
+from .minirocket import MiniRocketClip, MiniRocketMap
 from .normal import MeanVariance
 from .pcen import Pcen
 from .plan import Plan, plan
 from .pool import pool1d
 from .pool_layer import Pool1d
+from .samples import Samples
 from .shape import SpectralShape
 from .spectrum import Spectrum
 from .stack import Residual, Stack
+from .statistics import Statistics
 from .stft import stft
 from .waveform import Waveform
 
@@ -36,16 +39,20 @@ __all__ = [
     "GaussianPool",
     "Log",
     "MeanVariance",
+    "MiniRocketClip",
+    "MiniRocketMap",
     "Pcen",
     "Plan",
     "Pool1d",
     "Range",
     "Residual",
+    "Samples",
     "SequentialBuffer",
     "SpectralShape",
     "Spectrum",
     "Stack",
     "Stage",
+    "Statistics",
     "Step",
     "Waveform",
     "conv1d",

@@ -3,8 +3,9 @@
 from .banks import BANKS
 from .frames import FRAMES
 from .kind import StageKind
+from .pools import POOLS
 from .spectra import SPECTRA
 
 __all__ = ["KINDS", "StageKind"]
 
-KINDS: dict[str, StageKind] = {**BANKS, **SPECTRA, **FRAMES}
+KINDS: dict[str, StageKind] = {**BANKS, **SPECTRA, **FRAMES, **POOLS}

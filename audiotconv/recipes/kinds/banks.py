@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import RecipeError
 from ...filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
 from ...stages import BankEnergy, Stage
-from ..quantities import Choice, Count, FilterFile, Quantity
+from ..quantities import Choice, Count, Quantity, StoredFile
 from .kind import StageKind
 
 __all__ = ["BANKS"]
@@ -49,7 +49,7 @@ def _check_bank_energy(values: dict[str, Any]) -> None:
             f"the window is {values['window'] * 1e3:g} ms and the hop {values['hop'] * 1e3:g} ms; "
             "windows must not leave gaps"
         )
-    bands = values["file"].filters.bands if stored else values["bands"]
+    bands = values["file"].content.bands if stored else values["bands"]
     if values["window"] / values["hop"] * bands > _MOST_SUMS:
         raise RecipeError(
             f"the window is {values['window'] * 1e3:g} ms, the hop {values['hop'] * 1e3:g} ms and bands "
@@ -59,7 +59,7 @@ def _check_bank_energy(values: dict[str, Any]) -> None:
 
 def _bank(values: dict[str, Any], sample_rate: int) -> FilterBank:
     if values["filters"] == "file":
-        stored: FilterBank = values["file"].filters.bank(sample_rate)
+        stored: FilterBank = values["file"].content.bank(sample_rate)
         return stored
     fmin, fmax = values["fmin"], min(values["fmax"], _HIGHEST * sample_rate)
     if fmin >= fmax:
@@ -103,7 +103,7 @@ BANKS = {
         {
             "filters": Choice("the design of the filters", words=(*_DESIGNS, "file")),
             "bands": Count("how many filters", optional=True, least=1, most=10_000),
-            "file": FilterFile("a .npz or .safetensors file with filters, beside the recipe", optional=True),
+            "file": StoredFile("a .npz or .safetensors file with filters, beside the recipe", optional=True),
             "fmin": Quantity("the lowest frequency", optional=True, kind="frequency"),
             "fmax": Quantity(
                 "the highest frequency, or 0.45 times the sample rate if that is lower", optional=True, kind="frequency"

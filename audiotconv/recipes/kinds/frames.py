@@ -9,13 +9,13 @@ import numpy as np
 
 from ...errors import RecipeError
 from ...geometry import Geometry
-from ...stages import Deltas, GaussianPool, Log, MeanVariance, Pcen, Pool1d, Range, Stage
+from ...stages import Deltas, Log, MeanVariance, Pcen, Range, Stage
 from ...stages.log import LOG_UNITS
 from ...stages.pcen import smoothing_of
-from ..quantities import Choice, Count, Flag, Length, Number, Numbers, Quantity
+from ..quantities import Choice, Count, Flag, Number, Numbers, Quantity
 from .kind import StageKind
 
-__all__ = ["FRAMES", "energies"]
+__all__ = ["FRAMES", "energies", "frame_rate"]
 
 
 def energies(stage: Stage) -> tuple[str, ...]:
@@ -23,7 +23,8 @@ def energies(stage: Stage) -> tuple[str, ...]:
     return stage.features[:1] if stage.features[0] == "log energy" else ()
 
 
-def _frame_rate(before: Sequence[Stage], sample_rate: int) -> float:
+def frame_rate(before: Sequence[Stage], sample_rate: int) -> float:
+    """Frames a second, of what the stages before give."""
     return sample_rate / Geometry.chain(*(stage.geometry for stage in before)).hop
 
 
@@ -66,32 +67,12 @@ def _deltas(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -
 def _pcen(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
     smoothing = values.get("smoothing")
     if smoothing is None:
-        smoothing = smoothing_of(values["time_constant"], _frame_rate(before, sample_rate))
+        smoothing = smoothing_of(values["time_constant"], frame_rate(before, sample_rate))
     initial = "first" if values["from_first"] else 1.0
     if energies(before[-1]):
         raise RecipeError("the frames' energy is a logarithm, which pcen cannot take; leave energy out")
     names = ("gain", "bias", "power", "eps")
     return Pcen(before[-1].features, smoothing=smoothing, initial=initial, **{name: values[name] for name in names})
-
-
-_POOLS = ("max", "min", "mean", "energy", "rms", "ppv", "stats", "median")
-
-
-def _in_frames(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> tuple[int, int]:
-    """A window's length and hop."""
-    rate = _frame_rate(before, sample_rate)
-    size, hop = (
-        value if isinstance(value, int) else max(1, round(value * rate)) for value in (values["length"], values["hop"])
-    )
-    return size, hop
-
-
-def _gaussian_pool(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
-    return GaussianPool(before[-1].features, *_in_frames(values, sample_rate, before), std=values["std"])
-
-
-def _pool(values: dict[str, Any], sample_rate: int, before: Sequence[Stage]) -> Stage:
-    return Pool1d(before[-1].features, *_in_frames(values, sample_rate, before), how=values["how"])
 
 
 FRAMES = {
@@ -150,24 +131,6 @@ FRAMES = {
             "from_first": Flag("the smoother begins with the first frame (or with 1)", default=False),
         },
         _pcen,
-        takes_samples=False,
-    ),
-    "gaussian-pool": StageKind(
-        {
-            "length": Length("the length of the window (an integer counts the frames before)"),
-            "hop": Length("from one frame to the next"),
-            "std": Number("of the Gaussian, in halves of the window", default=0.4, least=1e-3, most=1e3),
-        },
-        _gaussian_pool,
-        takes_samples=False,
-    ),
-    "pool": StageKind(
-        {
-            "how": Choice(", ".join(_POOLS), default="mean", words=_POOLS),
-            "length": Length("the length of the window (an integer counts the frames before)"),
-            "hop": Length("from one frame to the next"),
-        },
-        _pool,
         takes_samples=False,
     ),
 }

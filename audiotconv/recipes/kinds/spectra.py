@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import RecipeError
 from ...filters import chroma_bank, cosine_matrix, mel_bank, window
-from ...stages import Bands, SpectralShape, Spectrum, Stage, Waveform
+from ...stages import Bands, Samples, SpectralShape, Spectrum, Stage, Waveform
 from ...stages.shape import MEASURES as SHAPES
 from ...stages.spectrum import ENERGIES, FRAMINGS, PADS, VALUES
 from ...stages.waveform import MEASURES as WAVEFORMS
@@ -189,6 +189,7 @@ SPECTRA = {
         _waveform,
         takes_samples=True,
     ),
+    "samples": StageKind({}, lambda values, sample_rate, before: Samples(), takes_samples=True),
     "cepstrum": StageKind(
         {
             "count": Count("how many; the first is left out where there is a frame's energy", most=10_000),
