@@ -117,7 +117,7 @@ def fitted_bank(
 
 
 def _outputs(x: NDArray[np.float32], dilation: int, places: NDArray[np.int64]) -> NDArray[np.float32]:
-    """A kernel's outputs for the sum of some channels, with zeros beyond the ends, added up as kernels.nine_taps does."""
+    """A kernel's outputs for the sum of some channels, zeros beyond the ends, added up as kernels.nine_taps does it."""
     n = x.shape[1]
     negative, triple = -x, x * np.float32(3)
     out = negative.copy()
