@@ -54,7 +54,8 @@ class MultiRocket(SeriesTransformer):
     parameters, with what it does otherwise than the paper: MPV is the mean of output plus limit. LSPV is the longest
     way from one output below the limit to the next, where the first output counts as below, and the last; outputs equal
     to the limit are neither above nor below. MIPV is -1, and MPV 0, where no output is above. In the difference, the
-    four taps before the middle one see one step less far back.
+    four taps before the middle one see one step less far back. (aeon's kernels see the same channels of the
+    difference as of the series, with limits fitted to others; here the difference has its own.)
 
     Examples
     --------
