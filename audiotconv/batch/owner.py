@@ -15,12 +15,13 @@ from ..errors import AudioFileError, StoreError
 from ..recipes import Recipe
 from .executors import Crew
 from .feed import Feed
+from .folders import check_target, find_ledger
 from .interrupts import Interrupts, Stopped
 from .ledger import Ledger, failure_record
 from .place import Place
 from .plan import Failure, Item, Plan
 from .report import FolderReport, Progress
-from .target import Target, check_target, find_ledger, unwritable
+from .target import Target, unwritable
 from .work import TRANSIENT, Job, Outcome, Watch, process_batch
 
 __all__ = ["Run"]
