@@ -50,13 +50,17 @@ def check_target(place: Place) -> None:
 def find_ledger(place: Place, description: dict[str, Any], by_content: bool) -> tuple[str, Ledger] | None:
     """The folder that a run can go on with, and what is done there: one that was begun last before the store itself.
 
+    Folders with lower numbers than the store's are what it has replaced: a kill may have left half of one.
+
     Raises
     ------
     ParameterError
         If the store holds recordings of another folder.
     """
     store = stored_folder(place)
-    names = sorted(filter(run_number, place.names()), key=run_number, reverse=True)
+    first_number = run_number(store) if store else 1
+    names = [name for name in place.names() if run_number(name) >= first_number]
+    names.sort(key=run_number, reverse=True)
     for name in sorted(names, key=lambda name: name == store):
         label = f"{place.name}/{name}/{JOURNAL}"
         try:

@@ -197,7 +197,7 @@ class LocalPlace:
             try:
                 folder.rmdir()
             except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR):
                     raise
 
     def remove_folder(self, name: str) -> None:

@@ -243,7 +243,7 @@ class RemotePlace:
             yield record
 
     def remove_journal(self, name: str) -> None:
-        for entry in self.names(name):
+        for entry in reversed(self.names(name)):  # what a kill leaves of it is a journal still
             self.remove([f"{name}/{entry}"])
 
     def drafts(self) -> Drafts:

@@ -3,7 +3,8 @@
 A store holds one folder of files, `run-1`, with a journal in it, and the manifest that names the folder. A run whose
 recipe and settings are those of this folder goes on in it. Any other begins a new one, `run-2`, and only when it has
 come to its end the manifest names that, and the old one is removed: until then the earlier store is whole. If it does
-not come to its end, the same run goes on in `run-2` later.
+not come to its end, the same run goes on in `run-2` later. A folder with a lower number than the one that the manifest
+names has been replaced, and is what a kill has left of it.
 
 Files get their names after the journal says that they are about to, and count from when it says that they are there.
 What a kill leaves in between is removed by the next run, which holds a lock on the store: what it finds of others is of
@@ -238,12 +239,14 @@ class Target:
 
     def _remove_run(self, name: str) -> None:
         """Remove the files that the folder's journal names, the journal last: others' files stay."""
+        files: dict[str, None] = {}
         try:
-            files: dict[str, None] = {}
             for record in self.place.records(f"{name}/{JOURNAL}"):
                 files.update(dict.fromkeys(record.get("placing", ())))
-        except (FileNotFoundError, NotADirectoryError, StoreError):
-            return  # somebody else's, or nobody knows any more what is in it
+        except FileNotFoundError:
+            pass  # somebody else's, or a kill has left the empty folder
+        except (NotADirectoryError, StoreError):
+            return  # a file, or nobody knows any more what is in it
         self.place.remove(f"{name}/{file}" for file in files if not _leads_out(file))
         self.place.remove_journal(f"{name}/{JOURNAL}")
 

@@ -1,0 +1,106 @@
+"""Stores that are replaced by another run: what stays, and when the earlier one goes."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from conftest import JIT, SMALL
+from sounds import write
+
+import audiotconv as atc
+from audiotconv.batch import verify
+from audiotconv.batch.manifest import JOURNAL, MANIFEST
+from audiotconv.batch.place import LocalPlace
+
+N = 400 if JIT else 200
+RECIPE = atc.get_recipe(SMALL)
+FORMS = ("parquet", "npy")
+
+
+@pytest.fixture
+def top(tmp_path):
+    for number, name in enumerate(("a.wav", "cats/b.wav", "cats/c.wav", "dogs/d.wav")):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, n=N + 10 * number, seed=number)
+    return tmp_path / "in"
+
+
+def run(source, out, **options):
+    return atc.extract_folder(source, out, RECIPE, workers=1, **options)
+
+
+def folders(out):
+    return sorted(name for name in os.listdir(out) if name.startswith("run-"))
+
+
+class Killed(BaseException):
+    """What nothing handles."""
+
+
+@pytest.fixture
+def killed_at_the_end(monkeypatch):
+    """A function that does a run, which ends when so many files of the earlier store have been removed."""
+
+    def kill(left, top, out, **options):
+        before = LocalPlace.remove
+
+        def remove(place, names):
+            nonlocal left
+            for name in names:
+                if name.startswith("run-1/"):
+                    if not left:
+                        raise Killed
+                    left -= 1
+                    if name.endswith(JOURNAL) and not left:
+                        (place.root / name).unlink()
+                        raise Killed
+                before(place, [name])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LocalPlace, "remove", remove)
+            with pytest.raises(Killed):
+                run(top, out, **options)
+        assert json.loads((out / MANIFEST).read_text())["folder"] == "run-2"
+
+    return kill
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("back", [None, "parent"])
+@pytest.mark.parametrize("removed", [0, 1, "all"])
+def test_a_kill_while_the_earlier_store_is_removed(top, tmp_path, killed_at_the_end, form, back, removed):
+    """The store is the new one from then on, also for a run that would have gone on with the earlier one."""
+    out = tmp_path / "out"
+    run(top, out, format=form)
+    files = 2 if form == "parquet" else 6  # the shard, what is in it, the journal
+    options = {"label": "parent"} if back is None else {"overwrite": True}
+    killed_at_the_end(files if removed == "all" else removed, top, out, format=form, **options)
+    assert len(atc.load(out)) == 4
+    report = run(top, out, format=form, label=back)
+    assert report.done == 4
+    assert len(atc.load(out)) == 4
+    assert verify(out).problems == []
+    assert folders(out) == ["run-3"]
+    assert run(top, out, format=form, label=back).unchanged == 4
+
+
+@pytest.mark.parametrize("removed", [0, 1, 2])
+def test_the_same_command_after_a_kill_at_the_end(top, tmp_path, killed_at_the_end, removed):
+    out = tmp_path / "out"
+    run(top, out)
+    killed_at_the_end(removed, top, out, overwrite=True)
+    assert run(top, out).unchanged == 4
+    assert folders(out) == ["run-2"]
+    assert verify(out).problems == []
+
+
+def test_folders_of_somebody_else_stay(top, tmp_path):
+    out = tmp_path / "out"
+    run(top, out)
+    (tmp_path / "elsewhere").mkdir()
+    (out / "run-9").symlink_to(tmp_path / "elsewhere")
+    run(top, out, overwrite=True)
+    assert folders(out) == ["run-10", "run-9"]
