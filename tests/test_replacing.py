@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 
@@ -10,9 +11,11 @@ from conftest import JIT, SMALL
 from sounds import write
 
 import audiotconv as atc
-from audiotconv.batch import verify
+from audiotconv.audio import AudioReader
+from audiotconv.batch import feed, verify
 from audiotconv.batch.manifest import JOURNAL, MANIFEST
 from audiotconv.batch.place import LocalPlace
+from audiotconv.errors import AudioFileError, StoreError
 
 N = 400 if JIT else 200
 RECIPE = atc.get_recipe(SMALL)
@@ -104,3 +107,74 @@ def test_folders_of_somebody_else_stay(top, tmp_path):
     (out / "run-9").symlink_to(tmp_path / "elsewhere")
     run(top, out, overwrite=True)
     assert folders(out) == ["run-10", "run-9"]
+
+
+class Stop:
+    """Progress that asks for the end after the first recordings."""
+
+    def __init__(self):
+        self.asked = False
+
+    def __call__(self, state):
+        if state.files_done and not self.asked:
+            self.asked = True
+            raise KeyboardInterrupt
+
+
+def interrupted(top, out, monkeypatch, **options):
+    with monkeypatch.context() as patch:
+        patch.setattr(feed, "_LEAST", 1)
+        with pytest.raises(KeyboardInterrupt, match="the same command goes on"):
+            run(top, out, progress=Stop(), **options)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_run_over_less_does_not_replace_a_store(top, tmp_path, monkeypatch, form):
+    out = tmp_path / "out"
+    run(top, out, format=form)
+    interrupted(top, out, monkeypatch, format=form, overwrite=True)
+    report = r"would lose \d of its recordings \(.*\); .*prune"
+    with pytest.raises(StoreError, match=report):
+        run([top / "a.wav"], out, format=form)
+    assert len(atc.load(out)) == 4
+    assert folders(out) == ["run-1", "run-2"]
+    assert run(top, out, format=form).done == 4
+    assert folders(out) == ["run-2"]
+    for options in ({"overwrite": True}, {"label": "parent", "prune": True}):
+        assert run([top / "a.wav", top / "dogs"], out, format=form, **options).done == 2
+        assert atc.load(out).keys == ["a.wav", "dogs/d.wav"]
+        run(top, out, format=form, **options)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("how", ["moved", "unreadable", "damaged"])
+def test_another_recipe_does_not_lose_what_is_away(top, tmp_path, monkeypatch, form, how):
+    """What has been read and is bad goes; what could not be read stays with the earlier store."""
+    out = tmp_path / "out"
+    run(top, out, format=form)
+    before = AudioReader.__init__
+
+    def opened(self, source, **options):
+        if str(source).endswith("b.wav"):
+            raise AudioFileError("b.wav cannot be read: permission denied", "unreadable", errno.EACCES)
+        before(self, source, **options)
+
+    if how == "moved":
+        (top / "cats" / "b.wav").rename(tmp_path / "b.wav")
+    elif how == "damaged":
+        (top / "cats" / "b.wav").write_text("<html>")
+        assert run(top, out, format=form, label="parent").done == 3
+        assert len(atc.load(out)) == 3
+        return
+    with monkeypatch.context() as patch:
+        if how == "unreadable":
+            patch.setattr("audiotconv.audio.AudioReader.__init__", opened)
+        with pytest.raises(StoreError, match=r"would lose 1 of its recordings \(cats/b.wav\)"):
+            run(top, out, format=form, label="parent")
+    assert len(atc.load(out)) == 4
+    if how == "moved":
+        (tmp_path / "b.wav").rename(top / "cats" / "b.wav")
+    report = run(top, out, format=form, label="parent")
+    assert (report.done, report.unchanged) == (4, 3)
+    assert atc.load(out).labels == ["in", "cats", "cats", "dogs"]
+    assert folders(out) == ["run-2"]

@@ -40,6 +40,7 @@ _LASTING: tuple[str, ...] = (
     "timed out",
 )
 _LASTING += ("not a regular file", "bad entry", "internal error", "unusable name")
+_UNREAD = ("missing", "unreadable")  # reasons that say nothing of the recording itself
 _DONE, _ODD, _FAILED, _STRICTLY = range(4)
 
 
@@ -209,6 +210,10 @@ class Ledger:
         """Whether there is a row of the key."""
         found = self._known.get(_digest(key))
         return found is not None and found & 3 in (_DONE, _ODD)
+
+    def judged(self, key: str) -> bool:
+        """Whether there is a row of the key, or the recording has been read and can have none."""
+        return self.knows(key) or (key in self.failures and self.failures[key].reason not in _UNREAD)
 
 
 def _digest(key: str) -> bytes:

@@ -269,7 +269,7 @@ class Run:
                     f"none of the {feed.found} recordings could be used ({failure.message}); "
                     f"{self._place.name} stays as it is"
                 )
-            store.finish()
+            store.finish(prune=self._settings["prune"])
             return self._report(feed, ledger, removed, [])
         with contextlib.suppress(OSError):  # a full disk has been told of
             store.list_failures()

@@ -69,7 +69,8 @@ def extract_folder(
 
     A run can be stopped or killed at any moment; the same call goes on where it was. What is in the store already is
     known by path, size and time, and by the recipe. Recordings that have changed are done again; with another recipe
-    all are, and the earlier store stays until the new one is complete.
+    all are, and the earlier store stays until the new one is complete: it is not replaced where some of its recordings
+    are not among the inputs or cannot be read, unless `prune` or `overwrite` is set.
 
     Parameters
     ----------

@@ -2,9 +2,10 @@
 
 A store holds one folder of files, `run-1`, with a journal in it, and the manifest that names the folder. A run whose
 recipe and settings are those of this folder goes on in it. Any other begins a new one, `run-2`, and only when it has
-come to its end the manifest names that, and the old one is removed: until then the earlier store is whole. If it does
-not come to its end, the same run goes on in `run-2` later. A folder with a lower number than the one that the manifest
-names has been replaced, and is what a kill has left of it.
+come to its end the manifest names that, and the old one is removed: until then the earlier store is whole, and it stays
+where recordings would be lost that nobody has said may go. If it does not come to its end, the same run goes on in
+`run-2` later. A folder with a lower number than the one that the manifest names has been replaced, and is what a kill
+has left of it.
 
 Files get their names after the journal says that they are about to, and count from when it says that they are there.
 What a kill leaves in between is removed by the next run, which holds a lock on the store: what it finds of others is of
@@ -14,6 +15,7 @@ dead ones.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -23,6 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..audio import shown
 from ..errors import StoreError
 from .folders import check_target, find_ledger, stored_folder
 from .ledger import Ledger
@@ -65,6 +68,7 @@ class Target:
 
     def __init__(self, place: Place, description: dict[str, Any], *, overwrite: bool, by_content: bool) -> None:
         self.place = place
+        self._overwrite = overwrite
         self._journal: Log | None = None
         self._lock: RunLock | None = None
         self._fresh = ""  # the folder, if there was no store before
@@ -210,8 +214,16 @@ class Target:
         self.place.remove(f"{self.folder}/{name}" for name in shards)
         self.tidy()
 
-    def finish(self) -> None:
-        """Make this run's folder the store, if another one is, and remove that."""
+    def finish(self, *, prune: bool) -> None:
+        """Make this run's folder the store, if another one is, and remove that.
+
+        Raises
+        ------
+        StoreError
+            If recordings would be lost by that, and it is neither `prune` nor to overwrite the store.
+        """
+        if self.replaces and not prune and not self._overwrite:
+            self._check_losses()
         self.tidy()
         self.list_failures()
         if self._store != self.folder:
@@ -219,6 +231,23 @@ class Target:
             self._name_store()
             if old is not None:
                 self._remove_run(old)
+
+    def _check_losses(self) -> None:
+        name = f"{self._store}/{JOURNAL}"
+        try:
+            earlier = Ledger(f"{self.place.name}/{name}").read(self.place.records(name))
+        except FileNotFoundError:
+            return  # nobody can read it
+        lost: dict[str, None] = {}
+        for record in self.place.records(name):
+            keys = (item["key"] for item in record.get("items", ()))
+            lost.update((key, None) for key in keys if earlier.knows(key) and not self.ledger.judged(key))
+        if lost:
+            named = ", ".join(map(shown, itertools.islice(lost, 3))) + (", ..." if len(lost) > 3 else "")
+            raise StoreError(
+                f"{self.place.name} would lose {len(lost):,} of its recordings ({named}); it stays as it is, and what "
+                "has been done is kept; the same over all of them goes on, and with prune it replaces the store"
+            )
 
     def list_failures(self) -> None:
         """Write the table of what is set aside."""
