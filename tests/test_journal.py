@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audiotconv.batch.journal import Journal, read_journal
+from audiotconv.batch import journal
+from audiotconv.batch.journal import Journal, pieces, read_journal
 from audiotconv.errors import StoreError
 
 RECORDS = [{"shard": "a", "keys": ["é", "\udcff", "new\nline"]}, {}, {"n": 2**60, "x": [1.5, None, True]}]
@@ -20,9 +21,9 @@ def path(tmp_path):
 
 
 def written(path, records=RECORDS):
-    with Journal(path) as journal:
+    with Journal(path) as opened:
         for record in records:
-            journal.add(record)
+            opened.add(record)
     return path.read_bytes()
 
 
@@ -63,7 +64,7 @@ def test_no_changed_byte_passes_unnoticed(tmp_path_factory, data):
 @pytest.mark.parametrize("failing", ["write", "fsync"])
 def test_a_record_that_cannot_be_written_leaves_nothing(path, monkeypatch, failing):
     whole = written(path)
-    with Journal(path) as journal:
+    with Journal(path) as opened:
 
         def fail(descriptor, *data):
             if data:
@@ -73,8 +74,26 @@ def test_a_record_that_cannot_be_written_leaves_nothing(path, monkeypatch, faili
         real = os.write
         monkeypatch.setattr(os, failing, fail)
         with pytest.raises(OSError, match="No space left"):
-            journal.add({"lost": 1})
+            opened.add({"lost": 1})
         monkeypatch.undo()
         assert path.read_bytes() == whole
-        journal.add({"more": 1})
+        opened.add({"more": 1})
     assert list(read_journal(path)) == [*RECORDS, {"more": 1}]
+
+
+def test_a_line_is_never_longer_than_a_reader_takes(path, monkeypatch):
+    monkeypatch.setattr(journal, "_MOST_LINE", 100)
+    whole = written(path)
+    with Journal(path) as opened, pytest.raises(StoreError, match="too long"):
+        opened.add({"gone": ["x" * 100]})
+    assert path.read_bytes() == whole
+    longest = {"x": "y" * (100 - len(b"01234567 " + b'{"x":""}' + b"\n"))}
+    written(path, [longest])
+    assert list(read_journal(path)) == [*RECORDS, longest]
+
+
+def test_many_entries_in_lines_of_some_size(monkeypatch):
+    monkeypatch.setattr(journal, "_PIECE", 25)
+    entries = [{"key": "x" * length} for length in (1, 50, 2, 3, 4, 5)]
+    assert list(pieces(entries)) == [entries[:2], entries[2:4], entries[4:]]
+    assert list(pieces([])) == []

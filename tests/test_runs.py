@@ -22,7 +22,7 @@ from conftest import JIT, ROOT, SMALL
 from sounds import wav_bytes, write
 
 import audiotconv as atc
-from audiotconv.batch import feed, verify
+from audiotconv.batch import feed, journal, verify
 from audiotconv.batch.executors import Crew
 from audiotconv.batch.feed import Feed
 from audiotconv.batch.manifest import FAILURES, JOURNAL
@@ -690,3 +690,32 @@ def test_pandas(top, tmp_path, monkeypatch):
     assert table["duration"].tolist() == pytest.approx([row.duration for row in store])
     np.testing.assert_array_equal(table["values"][2], store[2].values)
     assert len(store.subset(store.keys[1:3]).to_pandas()) == 2
+
+
+# --- long lists ---
+
+
+def test_records_of_many_entries_can_be_read(top, tmp_path, monkeypatch):
+    """Of failures in the inputs, of recordings that are removed, and of those that a repair takes out."""
+    monkeypatch.setattr(journal, "_PIECE", 1 << 10)
+    monkeypatch.setattr(journal, "_MOST_LINE", 1 << 15)
+    for number in range(150):
+        write(top / f"{number:03}.wav", n=20)
+    out = tmp_path / "out"
+    lines = "".join(f"bad{number}.wav,x\n" for number in range(300))
+    (top / "list.csv").write_text(f"path,start\n{lines}")
+    monkeypatch.setattr(feed, "_MOST_ITEMS", 16)
+    assert len(run([top], out, manifest=top / "list.csv", prune=True).failures) == 301
+    assert len(atc.load(out)) == 154
+    shards = sorted((out / "run-1").glob("*.parquet"))
+    for shard in shards[1:]:
+        shard.unlink()
+    assert verify(out, repair=True).repaired
+    assert len(atc.load(out)) < 40
+    assert len(atc.load(out).failures) == 301
+    assert run([top], out, prune=True).done == 154
+    for path in top.glob("[0-9]*.wav"):
+        path.unlink()
+    assert run([top], out, prune=True).removed == 150
+    assert atc.load(out).keys == ["a.wav", "cats/b.wav", "cats/c.wav", "dogs/d.wav"]
+    assert verify(out).problems == []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,9 +18,10 @@ from typing import Any, Self
 from ..audio import shown
 from ..errors import StoreError
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["Journal", "pieces", "read_journal"]
 
-_MOST_LINE = 1 << 26
+_MOST_LINE = 1 << 26  # bytes: what is longer is damage, and no line
+_PIECE = 1 << 20
 
 
 class Journal:
@@ -55,9 +56,13 @@ class Journal:
         Raises
         ------
         OSError
+        StoreError
+            If it is longer than what is read back.
         """
         begin = os.lseek(self._file, 0, os.SEEK_CUR)
         line = memoryview(_line(record))
+        if len(line) > _MOST_LINE:
+            raise StoreError(f"{shown(self.path)} takes no record of {len(line):,} bytes: it is too long")
         try:
             while line:
                 line = line[os.write(self._file, line) :]
@@ -78,6 +83,20 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def pieces(entries: Iterable[Any]) -> Iterator[list[Any]]:
+    """Any number of entries in lists of which each fits well into a record."""
+    held: list[Any] = []
+    size = 0
+    for entry in entries:
+        held.append(entry)
+        size += len(json.dumps(entry))
+        if size >= _PIECE:
+            yield held
+            held, size = [], 0
+    if held:
+        yield held
 
 
 def read_journal(path: Path) -> Iterator[dict[str, Any]]:

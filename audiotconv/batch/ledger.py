@@ -9,8 +9,8 @@ Its records, in order:
   whose files it "removes".
 - {"tidied": true}: no shard that counts holds outdated rows any more.
 - {"failed": [...]}: recordings that are set aside.
-- {"lost": [names], "gone": [keys]}: shards that are damaged, and their recordings.
-- {"gone": [keys]}: recordings that are no longer wanted.
+- {"gone": [keys]}: recordings that are no longer wanted, or are in damaged shards.
+- {"lost": [names]}: shards that are damaged.
 
 An item is {"key", "path" (where it is not the key below the root), "size", "mtime", "hash", "start", "stop", "label",
 "file", "frames", "seconds", "notes", "resampled_from"}, without what it has not. The last word on a key counts.

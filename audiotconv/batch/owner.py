@@ -215,9 +215,8 @@ class Run:
             self._failed += len(outcome.failures)
             self._set_aside.update(item.key for item, _ in outcome.failures)
             strict = self._settings["strict"]
-            store.record(
-                {"failed": [failure_record(failure, item, self._root, strict) for item, failure in outcome.failures]}
-            )
+            entries = (failure_record(failure, item, self._root, strict) for item, failure in outcome.failures)
+            store.record_each("failed", entries)
             most = self._settings["max_failures"]
             if most is not None and self._failed > most:
                 last = outcome.failures[-1][1].message
@@ -258,8 +257,8 @@ class Run:
         self._tell(feed)
         if trouble is None and not interrupts.asked:
             if self._unsearched:
-                entries = [failure_record(failure, None, self._root, False) for failure in self._unsearched]
-                store.record({"failed": entries})
+                entries = (failure_record(failure, None, self._root, False) for failure in self._unsearched)
+                store.record_each("failed", entries)
                 self._set_aside.update(failure.key for failure in self._unsearched)
             removed = self._remove(store)
             if ledger.done == 0 and store.replaces and ledger.failures:
@@ -291,8 +290,7 @@ class Run:
         if self._seen is not None:
             blocked = tuple("" if failure.key == "." else failure.key + "/" for failure in self._unsearched)
             rows = {key for key in store.stored_keys() if key not in self._seen and not key.startswith(blocked)}
-        if gone | rows:
-            store.record({"gone": sorted(gone | rows)})
+        store.record_each("gone", sorted(gone | rows))
         return len(rows)
 
     def _report(self, feed: Feed, ledger: Ledger, removed: int, todo: list[str]) -> FolderReport:

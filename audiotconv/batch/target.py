@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ import pyarrow.parquet as pq
 from ..audio import shown
 from ..errors import StoreError
 from .folders import check_target, find_ledger, stored_folder
+from .journal import pieces
 from .ledger import Ledger
 from .manifest import FAILURES, FEATURES, INDEX, JOURNAL, MANIFEST, run_number
 from .place import HIDDEN, LOCK, Log, Place, RunLock
@@ -122,6 +123,11 @@ class Target:
         self._journal.add(record)
         self.ledger.take(record)
 
+    def record_each(self, what: str, entries: Iterable[Any]) -> None:
+        """Add any number of entries, in as many records as they take."""
+        for piece in pieces(entries):
+            self.record({what: piece})
+
     def publish(self, folder: str, drafts: Sequence[Draft], **more: Any) -> None:
         """Make a batch's drafts part of the store. `more` goes into the records."""
         assert self._lock is not None
@@ -210,7 +216,8 @@ class Target:
 
     def drop(self, shards: Sequence[str], keys: Sequence[str]) -> None:
         """Take damaged shards, and recordings, out of the store."""
-        self.record({"lost": list(shards), "gone": list(keys)})
+        self.record_each("gone", keys)  # first: recordings of a shard that is lost must not count any more
+        self.record_each("lost", shards)
         self.place.remove(f"{self.folder}/{name}" for name in shards)
         self.tidy()
 
