@@ -121,9 +121,10 @@ def test_an_error_at_any_step(folder, tmp_path, monkeypatch, form, error, after,
         if label is None:
             assert all(row in (before.get(key), wanted.get(key)) for key, row in found.items()), at
             assert {"a.wav", "cats/c.wav"} <= set(found)
-        # A recording that could not be opened is a failure of its own.
-        lost = set() if failed else {failure.key for failure in report.failures} - {"dogs/d.wav"}
+        # A recording that could not be opened is a failure of its own, and its earlier row stays.
+        lost = {} if failed else {failure.key: failure.reason for failure in report.failures}
         rest = {key: row for key, row in wanted.items() if key not in lost}
+        rest |= {key: row for key, row in before.items() if lost.get(key) == "unreadable"}
         if label is not None or not failed:
             assert found in ([before, wanted] if failed else [rest]), at
         seen.add((failed, found == wanted))

@@ -719,3 +719,58 @@ def test_records_of_many_entries_can_be_read(top, tmp_path, monkeypatch):
     assert run([top], out, prune=True).removed == 150
     assert atc.load(out).keys == ["a.wav", "cats/b.wav", "cats/c.wav", "dogs/d.wav"]
     assert verify(out).problems == []
+
+
+# --- recordings that cannot be read for a while ---
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_stay_while_their_files_are_away(top, tmp_path, monkeypatch, form):
+    monkeypatch.chdir(top.parent)  # what names in lists are relative to, and their keys
+    out = tmp_path / "out"
+    listed = tmp_path / "list"
+    listed.write_text("in/a.wav\nin/cats/b.wav\n")
+    run([], out, format=form, files_from=listed)
+    before = values(out)
+    top.rename(tmp_path / "away")
+    for _ in range(2):
+        report = run([], out, format=form, files_from=listed)
+        assert (*counts(report), report.kept) == (0, 0, 2, 0)
+        assert {failure.reason for failure in report.failures} == {"missing"}
+        assert values(out) == before
+        assert [row["key"] for row in atc.load(out).failures] == ["in/a.wav", "in/cats/b.wav"]
+        assert verify(out).problems == []
+    (tmp_path / "away").rename(top)
+    assert counts(run([], out, format=form, files_from=listed)) == (2, 2, 0)
+    assert atc.load(out).failures == []
+    (top / "a.wav").unlink()
+    report = run([], out, format=form, files_from=listed, prune=True)
+    assert (*counts(report), report.removed) == (1, 1, 1, 1)
+    assert atc.load(out).keys == ["in/cats/b.wav"]
+    assert [row["key"] for row in atc.load(out).failures] == ["in/a.wav"]
+    assert not list(out.rglob("a.wav*"))
+    assert verify(out).problems == []
+
+
+@pytest.mark.parametrize("prune", [False, True])
+def test_rows_stay_while_their_files_cannot_be_read(top, tmp_path, monkeypatch, prune):
+    out = tmp_path / "out"
+    run(top, out)
+    before = values(out)
+    write(top / "a.wav", n=N, seed=30)
+    opened = atc.audio.AudioReader.__init__
+
+    def refused(self, source, **options):
+        if str(source).endswith("a.wav"):
+            raise AudioFileError("a.wav cannot be read: permission denied", "unreadable", errno.EACCES)
+        opened(self, source, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("audiotconv.audio.AudioReader.__init__", refused)
+        assert counts(run(top, out, prune=prune)) == (3, 3, 2)
+    assert values(out) == before
+    assert counts(run(top, out, prune=prune)) == (4, 3, 1)
+    assert values(out)["a.wav"] != before["a.wav"]
+    (top / "a.wav").write_text("<html>")
+    assert counts(run(top, out)) == (3, 3, 2)
+    assert "a.wav" not in atc.load(out).keys

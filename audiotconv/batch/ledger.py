@@ -8,8 +8,9 @@ Its records, in order:
   rows. If it "replaces" others, they count no longer: it holds the same without outdated rows of the keys "without",
   whose files it "removes".
 - {"tidied": true}: no shard that counts holds outdated rows any more.
-- {"failed": [...]}: recordings that are set aside.
-- {"gone": [keys]}: recordings that are no longer wanted, or are in damaged shards.
+- {"failed": [...]}: recordings that are set aside. The row of one that was only "missing" or "unreadable" counts on.
+- {"gone": [keys]}: rows that are no longer wanted, or are in damaged shards.
+- {"cleared": [keys]}: failures that are no longer so.
 - {"lost": [names]}: shards that are damaged.
 
 An item is {"key", "path" (where it is not the key below the root), "size", "mtime", "hash", "start", "stop", "label",
@@ -123,7 +124,7 @@ class Ledger:
     def take(self, record: dict[str, Any]) -> None:
         """Take in a record."""
         for key in record.get("gone", ()):
-            self._forget(key)
+            self._outdate(key)
         if not self.description:
             trouble = description_trouble(record["run"])
             if trouble:
@@ -139,10 +140,16 @@ class Ledger:
             for name in record["lost"]:
                 self.shards.pop(name, None)
                 self.leftovers[name] = None
+        elif "cleared" in record:
+            for key in record["cleared"]:
+                self.failures.pop(key, None)
+                if not self.knows(key):
+                    self._known.pop(_digest(key), None)
         elif "failed" in record:
             for entry in record["failed"]:
-                self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
                 key = entry["key"]
+                if entry["reason"] not in _UNREAD or not self.knows(key):
+                    self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
                 self.failures[key] = Failure(key, text(self._path(entry)), entry["reason"], entry["message"])
 
     def _take_shard(self, record: dict[str, Any]) -> None:
@@ -163,7 +170,7 @@ class Ledger:
 
     def _end(self, record: dict[str, Any], how: int) -> None:
         digest = _digest(record["key"])
-        self._outdate(record["key"], self._known.get(digest))
+        self._outdate(record["key"])
         content = record.get("hash") if self._by_content else None
         item = Item(
             self._path(record), record["key"], record["size"], record["mtime"],
@@ -173,12 +180,10 @@ class Ledger:
         if content is not None:
             self._hashed[digest] = content
 
-    def _forget(self, key: str) -> None:
-        self._outdate(key, self._known.pop(_digest(key), None))
-        self.failures.pop(key, None)
-
-    def _outdate(self, key: str, known: int | None) -> None:
-        if known is not None and known & 3 in (_DONE, _ODD):
+    def _outdate(self, key: str) -> None:
+        """Let the row of a key not count any more, if there is one."""
+        if self.knows(key):
+            del self._known[_digest(key)]
             self.stale[key] = None
             self.done -= 1
 

@@ -214,6 +214,8 @@ class Run:
         if outcome.failures:
             self._failed += len(outcome.failures)
             self._set_aside.update(item.key for item, _ in outcome.failures)
+            if self._seen is not None:
+                self._seen -= {item.key for item, failure in outcome.failures if failure.reason == "missing"}
             strict = self._settings["strict"]
             entries = (failure_record(failure, item, self._root, strict) for item, failure in outcome.failures)
             store.record_each("failed", entries)
@@ -285,12 +287,12 @@ class Run:
         What is below folders that could not be searched is not touched.
         """
         ledger = store.ledger
-        gone = {key for key in ledger.failures if key not in self._set_aside}
+        store.record_each("cleared", [key for key in ledger.failures if key not in self._set_aside])
         rows: set[str] = set()
         if self._seen is not None:
             blocked = tuple("" if failure.key == "." else failure.key + "/" for failure in self._unsearched)
             rows = {key for key in store.stored_keys() if key not in self._seen and not key.startswith(blocked)}
-        store.record_each("gone", sorted(gone | rows))
+            store.record_each("gone", sorted(rows))
         return len(rows)
 
     def _report(self, feed: Feed, ledger: Ledger, removed: int, todo: list[str]) -> FolderReport:
@@ -305,7 +307,7 @@ class Run:
             files=feed.found,
             done=done,
             unchanged=self._unchanged,
-            kept=max(0, ledger.done - done),
+            kept=max(0, ledger.done - done - sum(ledger.knows(failure.key) for failure in failures)),
             removed=removed,
             frames=self._frames,
             audio_seconds=self._seconds,

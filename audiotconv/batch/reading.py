@@ -57,7 +57,8 @@ class FeatureStore:
     recipe : dict
         The recipe's name, version, hash and stages, as the manifest has them.
     failures : list of dict
-        What the run has found and is not in the store, each with "key", "path", "reason" and "message".
+        What the run has found and could not use, each with "key", "path", "reason" and "message". What was "missing" or
+        "unreadable" is in the store as it was before, if it was.
     frames : (recordings,) int64
         How many each recording has.
     """

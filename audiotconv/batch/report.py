@@ -55,7 +55,8 @@ class FolderReport:
     removed : int
         Recordings that were in the store, and are not any more.
     failures : list of Failure
-        What is set aside: recordings that are not in the store, and folders that could not be searched.
+        What is set aside: recordings that could not be used, and folders that could not be searched. A recording that
+        was "missing" or "unreadable" is in the store as it was before, if it was.
     warnings : list of str
         Recordings that this run has put into the store although something was odd.
     frames : int

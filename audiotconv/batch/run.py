@@ -115,7 +115,7 @@ def extract_folder(
     retry_failed : bool
         Try recordings again that failed and have not changed. Missing and unreadable ones always are.
     prune : bool
-        Remove recordings from the store that are not among the inputs any more.
+        Remove recordings from the store that are not among the inputs any more, or are named and missing.
     dry_run : bool
         Only say what would be processed.
     max_failures : int, optional
@@ -133,7 +133,7 @@ def extract_folder(
     -------
     FolderReport
         Recordings that failed are listed in it with their reasons, and in `failures.parquet` in the target; all others
-        are in the store.
+        are in the store. Of those that are missing or cannot be read, an earlier run's features stay.
 
     Raises
     ------
