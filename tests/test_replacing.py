@@ -178,3 +178,41 @@ def test_another_recipe_does_not_lose_what_is_away(top, tmp_path, monkeypatch, f
     assert (report.done, report.unchanged) == (4, 3)
     assert atc.load(out).labels == ["in", "cats", "cats", "dogs"]
     assert folders(out) == ["run-2"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_overwriting_run_goes_on(top, tmp_path, monkeypatch, form):
+    """The same command does what is left of it, and when it has come to its end, everything again."""
+    out = tmp_path / "out"
+    for _ in range(2):  # into a new store, and then over it
+        interrupted(top, out, monkeypatch, format=form, overwrite=True)
+        left = len(run(top, out, format=form, overwrite=True, dry_run=True).todo)
+        assert 0 < left < 4
+        report = run(top, out, format=form, overwrite=True)
+        assert (report.done, report.unchanged) == (4, 4 - left)
+        assert len(run(top, out, format=form, overwrite=True, dry_run=True).todo) == 4
+    assert folders(out) == ["run-2"]
+    interrupted(top, out, monkeypatch, format=form, overwrite=True)
+    assert 0 < run(top, out, format=form).unchanged < 4  # without the word, too
+    assert run(top, out, format=form, overwrite=True).unchanged == 0
+    assert len(atc.load(out)) == 4
+
+
+def test_an_overwriting_run_does_not_go_on_with_another(top, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    run(top, out)
+    interrupted(top, out, monkeypatch, label="parent")
+    assert run(top, out, label="parent", overwrite=True).unchanged == 0
+    interrupted(top, out, monkeypatch, overwrite=True)
+    assert run(top, out, label="parent", overwrite=True).unchanged == 0
+    assert len(atc.load(out)) == 4
+
+
+@pytest.mark.parametrize("removed", [0, 2])
+def test_an_overwriting_run_that_was_killed_at_its_end(top, tmp_path, killed_at_the_end, removed):
+    out = tmp_path / "out"
+    run(top, out)
+    killed_at_the_end(removed, top, out, overwrite=True)
+    run(top, out, overwrite=True)
+    assert len(folders(out)) == 1
+    assert len(atc.load(out)) == 4

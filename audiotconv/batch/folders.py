@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from ..audio import shown
@@ -47,42 +48,44 @@ def check_target(place: Place) -> None:
         )
 
 
-def find_ledger(place: Place, description: dict[str, Any], by_content: bool) -> tuple[str, Ledger] | None:
+def find_ledger(
+    place: Place, description: dict[str, Any], *, overwrite: bool, by_content: bool
+) -> tuple[str, Ledger] | None:
     """The folder that a run can go on with, and what is done there: one that was begun last before the store itself.
 
-    Folders with lower numbers than the store's are what it has replaced: a kill may have left half of one.
+    To `overwrite` a store goes on only with a run that has begun to. Folders with lower numbers than the store's are
+    what it has replaced: a kill may have left half of one.
 
     Raises
     ------
     ParameterError
         If the store holds recordings of another folder.
+    StoreError
+        If it is damaged.
     """
     store = stored_folder(place)
     first_number = run_number(store) if store else 1
     names = [name for name in place.names() if run_number(name) >= first_number]
     names.sort(key=run_number, reverse=True)
     for name in sorted(names, key=lambda name: name == store):
-        label = f"{place.name}/{name}/{JOURNAL}"
+        needed = name == store and not overwrite
+        ledger = Ledger(f"{place.name}/{name}/{JOURNAL}", by_content=by_content)
         try:
-            first = next(place.records(f"{name}/{JOURNAL}"), None)
+            ledger.read(itertools.islice(place.records(f"{name}/{JOURNAL}"), 1))
+            same_root = ledger.description["root"] == description["root"]
+            if needed and not same_root:
+                raise ParameterError(
+                    f"{place.name} holds recordings below {shown(ledger.description['root'])}, and these are below "
+                    f"{shown(description['root'])}; choose another target, or overwrite"
+                )
+            if same_root and same_work(ledger.description, description) and (ledger.overwrites or not overwrite):
+                ledger.read(itertools.islice(place.records(f"{name}/{JOURNAL}"), 1, None))
+                if ledger.overwrites or not overwrite:
+                    return name, ledger
         except (FileNotFoundError, NotADirectoryError):
-            if name == store:
+            if needed:
                 raise StoreError(f"{place.name} is damaged: {name} has no journal; overwrite begins anew") from None
-            continue
         except StoreError:
-            if name == store:
+            if needed:
                 raise
-            continue
-        if first is None or "run" not in first:
-            continue
-        found = Ledger(label, by_content=by_content)
-        found.read([first])
-        if found.description["root"] != description["root"] and name == store:
-            raise ParameterError(
-                f"{place.name} holds recordings below {shown(found.description['root'])}, and these are below "
-                f"{shown(description['root'])}; choose another target, or overwrite"
-            )
-        if found.description["root"] == description["root"] and same_work(found.description, description):
-            ledger = Ledger(label, by_content=by_content).read(place.records(f"{name}/{JOURNAL}"))
-            return name, ledger
     return None

@@ -2,7 +2,8 @@
 
 Its records, in order:
 
-- {"run": description}: the first one, what the store is.
+- {"run": description}: the first one, what the store is. With "overwrite", the run was to do everything again.
+- {"overwritten": true}: it has.
 - {"placing": [names], "gone": [keys]}: files that are about to get their names; rows whose files they replace.
 - {"shard": name, "rows", "values", "bytes", "crc32", "items": [...]}: a shard is in its place, with the files of its
   rows. If it "replaces" others, they count no longer: it holds the same without outdated rows of the keys "without",
@@ -80,6 +81,8 @@ class Ledger:
     Attributes
     ----------
     description : dict
+    overwrites : bool
+        Whether a run that was to do everything again has not come to its end.
     shards : dict of name: record without items
         Those that count.
     failures : dict of key: Failure
@@ -95,6 +98,7 @@ class Ledger:
         self._name = name
         self._by_content = by_content
         self.description: dict[str, Any] = {}
+        self.overwrites = False
         self.shards: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, Failure] = {}
         self.stale: dict[str, None] = {}
@@ -130,6 +134,9 @@ class Ledger:
             if trouble:
                 raise ValueError(trouble)
             self.description = record["run"]
+            self.overwrites = "overwrite" in record
+        elif "overwritten" in record:
+            self.overwrites = False
         elif "placing" in record:
             self.leftovers.update(dict.fromkeys(record["placing"]))
         elif "shard" in record:

@@ -92,7 +92,7 @@ class Run:
     def rehearse(self, description: dict[str, Any], overwrite: bool, by_content: bool) -> FolderReport:
         """What would be processed."""
         check_target(self._place)
-        found = None if overwrite else find_ledger(self._place, description, by_content)
+        found = find_ledger(self._place, description, overwrite=overwrite, by_content=by_content)
         ledger = Ledger("") if found is None else found[1]
         feed = self._feed(ledger, 1)
         todo: list[str] = []

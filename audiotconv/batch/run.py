@@ -111,7 +111,8 @@ def extract_folder(
     by_content : bool
         Know recordings by the SHA-256 of their content instead of size and time: slower, as all is read.
     overwrite : bool
-        Do everything again, in a new store that replaces the present one at the end.
+        Do everything again, in a new store that replaces the present one at the end. Where such a run has been stopped
+        or killed, go on with it.
     retry_failed : bool
         Try recordings again that failed and have not changed. Missing and unreadable ones always are.
     prune : bool

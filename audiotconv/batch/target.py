@@ -48,7 +48,7 @@ class Target:
     description : dict
         What the run makes.
     overwrite : bool
-        Whether to begin anew, whatever is there.
+        Whether to do everything again, whatever is there, unless such a run has begun: then to go on with that.
     by_content : bool
         Whether recordings are known by their content's hash.
 
@@ -56,8 +56,6 @@ class Target:
     ----------
     ledger : Ledger
         What is done.
-    replaces : bool
-        Whether there is a store already, which stays until this run has come to its end.
 
     Raises
     ------
@@ -73,21 +71,22 @@ class Target:
         self._journal: Log | None = None
         self._lock: RunLock | None = None
         self._fresh = ""  # the folder, if there was no store before
+        self._earlier = ""  # the folder of the store, if it is to be replaced
         try:
             place.prepare()
             check_target(place)
             self._lock = place.lock()
-            self._open(description, overwrite, by_content)
+            self._open(description, by_content)
         except BaseException as error:
             self.close()
             if isinstance(error, OSError) and not isinstance(error, StoreError):
                 raise unwritable(place, error) from None
             raise
 
-    def _open(self, description: dict[str, Any], overwrite: bool, by_content: bool) -> None:
+    def _open(self, description: dict[str, Any], by_content: bool) -> None:
         place = self.place
         self._store = stored_folder(place)
-        found = None if overwrite else find_ledger(place, description, by_content)
+        found = find_ledger(place, description, overwrite=self._overwrite, by_content=by_content)
         kept = {self._store, found and found[0]}
         names = place.names()
         for name in names:
@@ -100,17 +99,23 @@ class Target:
             self.ledger = Ledger(f"{place.name}/{self.folder}/{JOURNAL}", by_content=by_content)
             self._fresh = "" if self._store else self.folder
             self._journal = place.journal(f"{self.folder}/{JOURNAL}")
-            self.record({"run": description})
+            self.record({"run": description, **({"overwrite": True} if self._overwrite else {})})
         else:
             self.folder, self.ledger = found
             self._journal = place.journal(f"{self.folder}/{JOURNAL}")
         if self._store is None:
             self._name_store()
-        self.replaces = self._store != self.folder
+        elif self._store != self.folder:
+            self._earlier = self._store
         place.remove(f"{self.folder}/{name}" for name in self.ledger.leftovers)
         self._begin = FEATURES if description["format"] == "parquet" else INDEX
         named = [*self.ledger.shards, *self.ledger.leftovers, *place.names(self.folder)]
         self._next = 1 + max((_shard_number(name, self._begin) for name in named), default=-1)
+
+    @property
+    def replaces(self) -> bool:
+        """Whether there is a store already, which stays until this run has come to its end."""
+        return bool(self._earlier)
 
     def _name_store(self) -> None:
         manifest = {**self.ledger.description, "folder": self.folder}
@@ -229,18 +234,19 @@ class Target:
         StoreError
             If recordings would be lost by that, and it is neither `prune` nor to overwrite the store.
         """
-        if self.replaces and not prune and not self._overwrite:
+        if self._earlier and not prune and not self._overwrite:
             self._check_losses()
         self.tidy()
         self.list_failures()
-        if self._store != self.folder:
-            old = self._store
+        if self._earlier:
             self._name_store()
-            if old is not None:
-                self._remove_run(old)
+        if self.ledger.overwrites:
+            self.record({"overwritten": True})
+        if self._earlier:
+            self._remove_run(self._earlier)
 
     def _check_losses(self) -> None:
-        name = f"{self._store}/{JOURNAL}"
+        name = f"{self._earlier}/{JOURNAL}"
         try:
             earlier = Ledger(f"{self.place.name}/{name}").read(self.place.records(name))
         except FileNotFoundError:
