@@ -11,7 +11,7 @@ from .ledger import Ledger
 from .manifest import FAILURES, JOURNAL, MANIFEST, read_manifest, run_number, same_work
 from .place import HIDDEN, LOCK, Place
 
-__all__ = ["check_target", "find_ledger", "stored_folder"]
+__all__ = ["check_target", "find_ledger", "stored_folder", "stored_ledger"]
 
 _OWN = (MANIFEST, FAILURES, LOCK)
 
@@ -89,3 +89,18 @@ def find_ledger(
             if needed:
                 raise
     return None
+
+
+def stored_ledger(place: Place) -> tuple[str, Ledger]:
+    """The folder that is the store, and what is done there.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it is damaged.
+    """
+    name: str = read_manifest(place)["folder"]
+    try:
+        return name, Ledger(f"{place.name}/{name}/{JOURNAL}").read(place.records(f"{name}/{JOURNAL}"))
+    except FileNotFoundError:
+        raise StoreError(f"{place.name} is damaged: {name} has no journal; overwrite begins anew") from None

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from ..audio import shown
 from ..errors import StoreError
-from .folders import check_target, find_ledger, stored_folder
+from .folders import check_target, find_ledger, stored_folder, stored_ledger
 from .journal import pieces
 from .ledger import Ledger
 from .manifest import FAILURES, FEATURES, INDEX, JOURNAL, MANIFEST, run_number
@@ -45,8 +45,8 @@ class Target:
     Parameters
     ----------
     place : Place
-    description : dict
-        What the run makes.
+    description : dict or None
+        What the run makes; None for whoever takes the store as it is, to repair it.
     overwrite : bool
         Whether to do everything again, whatever is there, unless such a run has begun: then to go on with that.
     by_content : bool
@@ -65,7 +65,9 @@ class Target:
         If it holds something that is not a feature store, or recordings of another folder.
     """
 
-    def __init__(self, place: Place, description: dict[str, Any], *, overwrite: bool, by_content: bool) -> None:
+    def __init__(
+        self, place: Place, description: dict[str, Any] | None, *, overwrite: bool = False, by_content: bool = False
+    ) -> None:
         self.place = place
         self._overwrite = overwrite
         self._journal: Log | None = None
@@ -83,32 +85,36 @@ class Target:
                 raise unwritable(place, error) from None
             raise
 
-    def _open(self, description: dict[str, Any], by_content: bool) -> None:
+    def _open(self, description: dict[str, Any] | None, by_content: bool) -> None:
         place = self.place
         self._store = stored_folder(place)
-        found = find_ledger(place, description, overwrite=self._overwrite, by_content=by_content)
-        kept = {self._store, found and found[0]}
         names = place.names()
         for name in names:
             if name.startswith(HIDDEN) and name != LOCK:
                 place.remove_folder(name)
-            elif run_number(name) and name not in kept and (self._store or not place.exists(f"{name}/{JOURNAL}")):
-                self._remove_run(name)
-        if found is None:
-            self.folder = f"run-{1 + max(map(run_number, names), default=0)}"
-            self.ledger = Ledger(f"{place.name}/{self.folder}/{JOURNAL}", by_content=by_content)
-            self._fresh = "" if self._store else self.folder
-            self._journal = place.journal(f"{self.folder}/{JOURNAL}")
-            self.record({"run": description, **({"overwrite": True} if self._overwrite else {})})
+        if description is None:
+            self.folder, self.ledger = stored_ledger(place)
         else:
-            self.folder, self.ledger = found
-            self._journal = place.journal(f"{self.folder}/{JOURNAL}")
+            found = find_ledger(place, description, overwrite=self._overwrite, by_content=by_content)
+            kept = {self._store, found and found[0]}
+            for name in names:
+                if run_number(name) and name not in kept and (self._store or not place.exists(f"{name}/{JOURNAL}")):
+                    self._remove_run(name)
+            if found is None:
+                self.folder = f"run-{1 + max(map(run_number, names), default=0)}"
+                self.ledger = Ledger(f"{place.name}/{self.folder}/{JOURNAL}", by_content=by_content)
+                self._fresh = "" if self._store else self.folder
+            else:
+                self.folder, self.ledger = found
+        self._journal = place.journal(f"{self.folder}/{JOURNAL}")
+        if not self.ledger.description:
+            self.record({"run": description, **({"overwrite": True} if self._overwrite else {})})
         if self._store is None:
             self._name_store()
         elif self._store != self.folder:
             self._earlier = self._store
         place.remove(f"{self.folder}/{name}" for name in self.ledger.leftovers)
-        self._begin = FEATURES if description["format"] == "parquet" else INDEX
+        self._begin = FEATURES if self.ledger.description["format"] == "parquet" else INDEX
         named = [*self.ledger.shards, *self.ledger.leftovers, *place.names(self.folder)]
         self._next = 1 + max((_shard_number(name, self._begin) for name in named), default=-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
@@ -79,12 +80,14 @@ def verify(target: str | bytes | os.PathLike[str], *, repair: bool = False) -> V
     target : path
         The store's folder, or its address.
     repair : bool
-        Take what is damaged out of the store. The command that made it then does those recordings again.
+        Take what is damaged out of the store, while nobody else writes. The command that made it then does those
+        recordings again; another run that is to replace the store is left as it is.
 
     Raises
     ------
     StoreError
-        If there is no store, or its manifest or journal is damaged: then it has to be made anew.
+        If there is no store, or its manifest or journal is damaged: then it has to be made anew. To repair it, also if
+        a run is writing.
 
     Examples
     --------
@@ -100,19 +103,16 @@ def verify(target: str | bytes | os.PathLike[str], *, repair: bool = False) -> V
     started = time.perf_counter()
     place = place_of(target)
     manifest = read_manifest(place)
-    check = _Check(place, manifest)
-    check.run()
-    repaired = False
-    if repair and check.problems:
-        description = {key: value for key, value in manifest.items() if key != "folder"}
-        store = Target(place, description, overwrite=False, by_content=False)
-        try:
-            if store.folder != manifest["folder"]:
-                raise StoreError(f"{place.name}: a run that is to replace it has begun; let it finish, or remove it")
+    with contextlib.ExitStack() as stack:
+        store = None
+        if repair:
+            store = Target(place, None)
+            stack.callback(store.close)
+            manifest = read_manifest(place)  # as it is now, when nobody else writes
+        check = _Check(place, manifest)
+        check.run()
+        if store is not None and check.problems:
             store.drop(check.lost, sorted(check.redo))
-        finally:
-            store.close()
-        repaired = True
     return VerifyReport(
         target=place.name,
         recipe=manifest["recipe"]["name"],
@@ -123,7 +123,7 @@ def verify(target: str | bytes | os.PathLike[str], *, repair: bool = False) -> V
         bytes=check.bytes,
         problems=check.problems,
         redo=dict(sorted(check.redo.items())),
-        repaired=repaired,
+        repaired=repair and bool(check.problems),
         seconds=time.perf_counter() - started,
     )
 
