@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import JIT, SMALL
 from sounds import write
 
 import audiotconv as atc
 from audiotconv.batch import feed, verify
+from audiotconv.batch.journal import Journal
+from audiotconv.batch.manifest import JOURNAL, read_manifest
+from audiotconv.batch.remote import place_of
+from audiotconv.batch.verifying import _Check
 from audiotconv.errors import StoreError
 
 N = 400 if JIT else 200
@@ -77,3 +83,44 @@ def test_a_repair_waits_for_no_run(top, tmp_path):
     with pytest.raises(StoreError, match="is not a feature store"):
         verify(tmp_path / "none", repair=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_repair_removes_the_files_of_a_table_that_is_lost(top, tmp_path, monkeypatch):
+    monkeypatch.setattr(feed, "_LEAST", 1)
+    out = tmp_path / "out"
+    run(top, out, format="npy")
+    write(top / "b.wav", n=N, seed=9)
+    run(top, out, format="npy")
+    tables = {path: pq.read_table(path)["key"].to_pylist() for path in (out / "run-1").glob("index-*.parquet")}
+    for path, keys in tables.items():
+        if keys in (["a.wav"], ["b.wav"]):
+            damage(path)
+    (top / "a.wav").unlink()  # so that it does not come again
+    assert len(verify(out, repair=True).redo) == 2
+    assert sorted(path.name for path in out.rglob("*.npy")) == ["c.wav.npy", "d.wav.npy"]
+    assert run(top, out, format="npy").done == 3
+    assert sorted(path.name for path in out.rglob("*.npy")) == ["b.wav.npy", "c.wav.npy", "d.wav.npy"]
+    assert verify(out).problems == []
+
+
+def test_memory_for_each_recording(tmp_path):
+    out = tmp_path / "out"
+    write(tmp_path / "a.wav", n=N)
+    run(tmp_path / "a.wav", out)
+    count = 20_000
+    with Journal(out / "run-1" / JOURNAL) as journal:
+        for shard in range(count // 1000):
+            items = [
+                {"key": f"{shard}/{number:04}.wav", "size": number, "mtime": number, "frames": 9, "seconds": 0.5}
+                for number in range(1000)
+            ]
+            journal.add(
+                {"shard": f"features-{shard}.parquet", "rows": 1, "values": 1, "bytes": 0, "crc32": 0, "items": items}
+            )
+    place = place_of(out)
+    tracemalloc.start()
+    check = _Check(place, read_manifest(place))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert check.ledger.done == count + 1
+    assert used / count < 300

@@ -12,7 +12,7 @@ Its records, in order:
 - {"failed": [...]}: recordings that are set aside. The row of one that was only "missing" or "unreadable" counts on.
 - {"gone": [keys]}: rows that are no longer wanted, or are in damaged shards.
 - {"cleared": [keys]}: failures that are no longer so.
-- {"lost": [names]}: shards that are damaged.
+- {"lost": [names]}: shards that are damaged, and the files of their rows.
 
 An item is {"key", "path" (where it is not the key below the root), "size", "mtime", "hash", "start", "stop", "label",
 "file", "frames", "seconds", "notes", "resampled_from"}, without what it has not. The last word on a key counts.
@@ -157,7 +157,7 @@ class Ledger:
                 key = entry["key"]
                 if entry["reason"] not in _UNREAD or not self.knows(key):
                     self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
-                self.failures[key] = Failure(key, text(self._path(entry)), entry["reason"], entry["message"])
+                self.failures[key] = Failure(key, text(self.path(entry)), entry["reason"], entry["message"])
 
     def _take_shard(self, record: dict[str, Any]) -> None:
         name, items = record["shard"], record["items"]
@@ -172,7 +172,8 @@ class Ledger:
             self._end(item, _ODD if item.get("notes") else _DONE)
             self.done += 1
 
-    def _path(self, record: dict[str, Any]) -> str:
+    def path(self, record: dict[str, Any]) -> str:
+        """The path of an item, as its record has it."""
         return record["path"] if "path" in record else path_below(self.description["root"], record["key"])
 
     def _end(self, record: dict[str, Any], how: int) -> None:
@@ -180,7 +181,7 @@ class Ledger:
         self._outdate(record["key"])
         content = record.get("hash") if self._by_content else None
         item = Item(
-            self._path(record), record["key"], record["size"], record["mtime"],
+            self.path(record), record["key"], record["size"], record["mtime"],
             record.get("start"), record.get("stop"), record.get("label"),
         )  # fmt: skip
         self._known[digest] = identity(item, content) << 2 | how

@@ -225,11 +225,11 @@ class Target:
             writer.abandon()
             raise
 
-    def drop(self, shards: Sequence[str], keys: Sequence[str]) -> None:
-        """Take damaged shards, and recordings, out of the store."""
+    def drop(self, names: Sequence[str], keys: Sequence[str]) -> None:
+        """Take damaged shards, with the files that only they name, and recordings out of the store."""
         self.record_each("gone", keys)  # first: recordings of a shard that is lost must not count any more
-        self.record_each("lost", shards)
-        self.place.remove(f"{self.folder}/{name}" for name in shards)
+        self.record_each("lost", names)
+        self.place.remove(f"{self.folder}/{name}" for name in names)
         self.tidy()
 
     def finish(self, *, prune: bool) -> None:

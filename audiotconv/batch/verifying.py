@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import AudiotconvError, StoreError
-from .ledger import Ledger, path_below
+from .ledger import Ledger
 from .manifest import JOURNAL, read_manifest
 from .place import HIDDEN, Place
 from .plan import text
@@ -136,14 +136,13 @@ class _Check:
         self._folder: str = manifest["folder"]
         self._form: str = manifest["format"]
         self._hash: str = manifest["recipe"]["hash"]
-        self._root: str = manifest["root"]
         self.problems: list[Problem] = []
         self.redo: dict[str, str] = {}
-        self.lost: list[str] = []  # shards of which nothing can be kept
+        self.lost: list[str] = []  # shards of which nothing can be kept, and the files that only they name
         self.rows = self.values = self.bytes = 0
         name = f"{self._folder}/{JOURNAL}"
         self.ledger = Ledger(f"{place.name}/{name}")
-        self._items: dict[str, dict[str, dict[str, Any]]] = {}  # of each shard that counts, by key
+        self._frames: dict[str, dict[str, int]] = {}  # in each shard that counts, by key: there may be millions
         try:
             for record in place.records(name):
                 self.ledger.read([record])
@@ -157,33 +156,31 @@ class _Check:
             self._problem(name, f"it is of the recipe {told}, and the manifest says {self._hash}")
 
     def _note(self, record: dict[str, Any]) -> None:
-        items = {item["key"]: item for item in record["items"]}
+        frames = {item["key"]: item["frames"] for item in record["items"]}
         for old in record.get("replaces", ()):
-            items |= self._items.pop(old, {})
+            frames |= self._frames.pop(old, {})
         for key in record.get("without", ()):
-            items.pop(key, None)
-        self._items[record["shard"]] = items
+            frames.pop(key, None)
+        self._frames[record["shard"]] = frames
 
     def _problem(self, file: str, message: str, keys: list[str] | None = None) -> None:
         keys = [key for key in keys or [] if self.ledger.knows(key)]
         self.problems.append(Problem(file, message, keys))
-        for key in keys:
-            self.redo[key] = text(self._path(key))
-
-    def _path(self, key: str) -> str:
-        for items in self._items.values():
-            if key in items:
-                path = items[key].get("path")
-                return path if path is not None else path_below(self._root, key)
-        return path_below(self._root, key)
+        self.redo.update(dict.fromkeys(keys, ""))
 
     def run(self) -> None:
         """Look at everything."""
-        newest: dict[str, str] = {}
-        for shard, items in self._items.items():
-            newest.update(dict.fromkeys(items, shard))
+        newest: dict[str, str] = {}  # of the keys that may be in several
+        for shard, frames in self._frames.items():
+            newest.update((key, shard) for key in frames if key in self.ledger.stale)
+        unread: set[str] = set()
         for shard, record in self.ledger.shards.items():
-            self._shard(shard, record, {key for key in self._items[shard] if newest[key] == shard})
+            counted = {key for key in self._frames[shard] if newest.get(key, shard) == shard}
+            self._shard(shard, record, counted)
+            if shard in self.lost[-1:]:
+                unread |= counted
+        if self.redo:
+            self._trace(unread)
         present = set(self._place.names(self._folder))
         for name in sorted(present):
             if name.endswith(".parquet") and name not in self.ledger.shards:
@@ -192,6 +189,18 @@ class _Check:
                 )
         if any(name.startswith(HIDDEN) and not name.endswith("lock") for name in self._place.names()):
             self._problem(self._place.name, "a run is writing, or has left drafts behind; the next run removes them")
+
+    def _trace(self, unread: set[str]) -> None:
+        """Find the paths of what has to be done again, and the files of rows that cannot be read."""
+        files: dict[str, str] = {}
+        for record in self._place.records(f"{self._folder}/{JOURNAL}"):
+            for item in record.get("items", ()):
+                key = item["key"]
+                if key in self.redo:
+                    self.redo[key] = text(self.ledger.path(item))
+                    if key in unread and "file" in item:
+                        files[key] = item["file"]
+        self.lost += sorted(files.values())
 
     def _shard(self, shard: str, record: dict[str, Any], counted: set[str]) -> None:
         name = f"{self._folder}/{shard}"
@@ -247,10 +256,10 @@ class _Check:
         missing = sorted(counted - seen.keys())
         if missing:
             self._problem(name, f"{len(missing):,} recordings that the journal names are not in it", missing)
-        items = self._items[name.rpartition("/")[2]]
+        frames = self._frames[name.rpartition("/")[2]]
         for key in sorted(counted & seen.keys()):
-            if items[key]["frames"] != seen[key]:
-                said = f"{text(key)} has {seen[key]} frames, and the journal says {items[key]['frames']}"
+            if frames[key] != seen[key]:
+                said = f"{text(key)} has {seen[key]} frames, and the journal says {frames[key]}"
                 self._problem(name, said, [key])
 
     def _values(self, table: pa.Table) -> Iterator[Any]:
