@@ -12,7 +12,9 @@ from conftest import SMALL
 from sounds import write
 
 import audiotconv as atc
+from audiotconv.batch import verify
 from audiotconv.batch.manifest import MANIFEST
+from audiotconv.batch.target import Target
 from audiotconv.errors import StoreError
 
 
@@ -96,3 +98,16 @@ def test_tables_of_somebody_else(tmp_path, form):
             except StoreError:
                 continue
             assert number > 0 or name in ("part", "first_frame", "recipe", "recipe_hash", "shape", "crc32", "start")
+
+
+def test_a_store_whose_only_table_is_taken_out(tmp_path, monkeypatch):
+    """It is read in the middle of a repair: nothing is left, and outdated rows have not been taken out."""
+    write(tmp_path / "a.wav", n=200)
+    out = tmp_path / "out"
+    atc.extract_folder(tmp_path / "a.wav", out, SMALL)
+    next(out.glob("run-1/*.parquet")).unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(Target, "tidy", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            verify(out, repair=True)
+    assert len(atc.load(out)) == 0

@@ -125,7 +125,7 @@ class FeatureStore:
         for key, shard in rows:
             if key in ledger.stale:
                 newest[key] = shard if ledger.knows(key) else -1
-        return table.filter(pa.array([newest.get(key, shard) == shard for key, shard in rows]))
+        return table.filter(pa.array([newest.get(key, shard) == shard for key, shard in rows], pa.bool_()))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -215,9 +215,9 @@ class Target:
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group).cast(SCHEMAS[form])
                     keep = [key not in gone for key in table["key"].to_pylist()]
-                    writer.copy(table.filter(pa.array(keep)))
+                    writer.copy(table.filter(pa.array(keep, pa.bool_())))
                     if form == "npy":
-                        lost = table.filter(pa.array([not kept for kept in keep]))
+                        lost = table.filter(pa.array([not kept for kept in keep], pa.bool_()))
                         pairs = zip(lost["key"].to_pylist(), lost["file"].to_pylist(), strict=True)
                         files += [entry for key, entry in pairs if not self.ledger.knows(key)]
             return writer.close()
