@@ -124,3 +124,11 @@ def test_memory_for_each_recording(tmp_path):
     tracemalloc.stop()
     assert check.ledger.done == count + 1
     assert used / count < 300
+
+
+def test_folders_named_like_tables_are_no_problem(tmp_path):
+    for name in ("set.parquet", "features-000001.parquet"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        write(tmp_path / "in" / name / "a.wav", n=N)
+    run(tmp_path / "in", tmp_path / "out", format="npy")
+    assert verify(tmp_path / "out").problems == []

@@ -13,7 +13,6 @@ from .place import Place
 
 __all__ = [
     "FAILURES",
-    "FEATURES",
     "FORMATS",
     "INDEX",
     "JOURNAL",
@@ -23,20 +22,33 @@ __all__ = [
     "read_manifest",
     "run_number",
     "same_work",
+    "shard_name",
+    "shard_number",
 ]
 
 FORMATS = ("parquet", "npy")
 MANIFEST = "audiotconv.json"
 FAILURES = "failures.parquet"
 JOURNAL = "_journal"  # in a run's folder; readers of whole folders pass over such names
-FEATURES = "features-"  # what shards' names begin with
-INDEX = "index-"  # those of a tree of .npy files
+INDEX = "index-"  # what shards' names begin with where they are an index of .npy files
+_SHARDS = {"parquet": "features-", "npy": INDEX}
 
 
 def run_number(name: str) -> int:
     """The number in the name of a run's folder; 0 where it is no such name."""
     found = re.fullmatch("run-([1-9][0-9]*)", name)
     return int(found[1]) if found else 0
+
+
+def shard_name(number: int, form: str) -> str:
+    """The name of a store's shard."""
+    return f"{_SHARDS[form]}{number:06d}.parquet"
+
+
+def shard_number(name: str, form: str) -> int:
+    """The number in the name of a shard; -1 where it is no such name."""
+    found = re.fullmatch(re.escape(_SHARDS[form]) + "([0-9]+)\\.parquet", name)
+    return int(found[1]) if found else -1
 
 
 def describe(recipe: Recipe, form: str, root: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from ..errors import StoreError
 from .folders import check_target, find_ledger, stored_folder, stored_ledger
 from .journal import pieces
 from .ledger import Ledger
-from .manifest import FAILURES, FEATURES, INDEX, JOURNAL, MANIFEST, run_number
+from .manifest import FAILURES, JOURNAL, MANIFEST, run_number, shard_name, shard_number
 from .place import HIDDEN, LOCK, Log, Place, RunLock
 from .plan import Failure
 from .sinks import Draft
@@ -114,9 +114,9 @@ class Target:
         elif self._store != self.folder:
             self._earlier = self._store
         place.remove(f"{self.folder}/{name}" for name in self.ledger.leftovers)
-        self._begin = FEATURES if self.ledger.description["format"] == "parquet" else INDEX
+        self._form = self.ledger.description["format"]
         named = [*self.ledger.shards, *self.ledger.leftovers, *place.names(self.folder)]
-        self._next = 1 + max((_shard_number(name, self._begin) for name in named), default=-1)
+        self._next = 1 + max((shard_number(name, self._form) for name in named), default=-1)
 
     @property
     def replaces(self) -> bool:
@@ -145,7 +145,7 @@ class Target:
         self._lock.beat()
         placed = []
         for draft in drafts:
-            placed.append((draft, f"{self._begin}{self._next:06d}.parquet"))
+            placed.append((draft, shard_name(self._next, self._form)))
             self._next += 1
         if not placed:
             return
@@ -208,15 +208,14 @@ class Target:
 
     def _without(self, name: str, gone: set[str], path: Path, files: list[str]) -> Shard:
         """A shard without some rows, and the files of these that no row has any more."""
-        form = self.ledger.description["format"]
-        writer = ShardWriter(path, form)
+        writer = ShardWriter(path, self._form)
         try:
             with self._table(name) as file:
                 for group in range(file.num_row_groups):
-                    table = file.read_row_group(group).cast(SCHEMAS[form])
+                    table = file.read_row_group(group).cast(SCHEMAS[self._form])
                     keep = [key not in gone for key in table["key"].to_pylist()]
                     writer.copy(table.filter(pa.array(keep, pa.bool_())))
-                    if form == "npy":
+                    if self._form == "npy":
                         lost = table.filter(pa.array([not kept for kept in keep], pa.bool_()))
                         pairs = zip(lost["key"].to_pylist(), lost["file"].to_pylist(), strict=True)
                         files += [entry for key, entry in pairs if not self.ledger.knows(key)]
@@ -322,11 +321,6 @@ class Target:
 
 def _leads_out(name: str) -> bool:
     return name.startswith("/") or ".." in name.split("/") or "\0" in name
-
-
-def _shard_number(name: str, begin: str) -> int:
-    number = name.removeprefix(begin).removesuffix(".parquet")
-    return int(number) if name.startswith(begin) and number.isascii() and number.isdigit() else -1
 
 
 def unwritable(place: Place, error: OSError) -> StoreError:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ..errors import AudiotconvError, StoreError
 from .ledger import Ledger
-from .manifest import JOURNAL, read_manifest
+from .manifest import JOURNAL, read_manifest, shard_number
 from .place import HIDDEN, Place
 from .plan import text
 from .remote import place_of
@@ -183,7 +183,7 @@ class _Check:
             self._trace(unread)
         present = set(self._place.names(self._folder))
         for name in sorted(present):
-            if name.endswith(".parquet") and name not in self.ledger.shards:
+            if shard_number(name, self._form) >= 0 and name not in self.ledger.shards:
                 self._problem(
                     f"{self._folder}/{name}", "it is not in the journal; the next run removes it, if a run left it"
                 )
