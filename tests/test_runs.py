@@ -111,6 +111,15 @@ def test_known_by_their_content(top, tmp_path):
     assert values(out)["a.wav"] == atc.extract(top / "a.wav", RECIPE).values.tobytes()
 
 
+def test_odd_recordings_are_known_by_their_content_too(top, tmp_path):
+    (top / "cut.wav").write_bytes(wav_bytes(b"\1\0" * N, declared=4 * N))
+    out = tmp_path / "out"
+    assert len(run(top, out, by_content=True).warnings) == 1
+    report = run(top, out, by_content=True)
+    assert (*counts(report), report.warnings) == (5, 5, 1, [])
+    assert counts(run(top, out, by_content=True, strict=True)) == (4, 4, 2)
+
+
 def test_what_has_failed_is_tried_again_where_that_may_help(top, tmp_path, monkeypatch):
     out = tmp_path / "out"
     tried = []

@@ -211,13 +211,13 @@ class Ledger:
             return False
         return self.failures[item.key].reason in _LASTING
 
-    def content(self, item: Item) -> str | None:
+    def content(self, item: Item, *, strict: bool = False) -> str | None:
         """The hash of the content that a recording had when it was done; None where it must be done again."""
         digest = _digest(item.key)
         content, found = self._hashed.get(digest), self._known.get(digest)
-        if content is None or found is None or found != identity(item, content) << 2 | _DONE:
+        if content is None or found is None or found >> 2 != identity(item, content):
             return None
-        return content
+        return content if found & 3 == _DONE or (found & 3 == _ODD and not strict) else None
 
     def knows(self, key: str) -> bool:
         """Whether there is a row of the key."""

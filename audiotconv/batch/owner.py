@@ -154,12 +154,13 @@ class Run:
         watch: Watch,
         store: Target,
     ) -> None:
+        strict = self._settings["strict"]
         if not waiting and crew.wants_to_fork(feed.look()):
             # The first one here, so that what it compiles is there for all.
             first = feed.next(1)
             ended: Future[Outcome] = Future()
             try:
-                ended.set_result(process_batch(job, first, [store.ledger.content(first[0])], watch))
+                ended.set_result(process_batch(job, first, [store.ledger.content(first[0], strict=strict)], watch))
             except Exception as error:
                 ended.set_exception(error)
             waiting[ended] = (first, 0)
@@ -173,7 +174,7 @@ class Run:
                 items = feed.next()
             if not items:
                 return
-            known = [store.ledger.content(item) for item in items] if job.by_content else ()
+            known = [store.ledger.content(item, strict=strict) for item in items] if job.by_content else ()
             waiting[crew.submit(job, items, known, watch)] = (items, tries)
 
     def _stop(self, watch: Watch, waiting: dict[Future[Outcome], tuple[list[Item], int]]) -> None:
