@@ -120,6 +120,18 @@ def test_odd_recordings_are_known_by_their_content_too(top, tmp_path):
     assert counts(run(top, out, by_content=True, strict=True)) == (4, 4, 2)
 
 
+def test_what_took_too_long_is_tried_again_with_more_time(top, tmp_path, monkeypatch):
+    monkeypatch.setattr("audiotconv.batch.work.Job.limit", lambda job, item: job.time_limit)
+    out = tmp_path / "out"
+    for limit, tried in ((2e-9, 5), (2e-9, 0), (1e-9, 0), (3e-9, 4), (3e-9, 0)):
+        todo = run(top, out, time_limit=limit, dry_run=True).todo
+        assert len(todo) == tried
+        report = run(top, out, time_limit=limit)
+        assert report.done == 0
+        assert sum(failure.reason == "timed out" for failure in report.failures) == 4
+    assert counts(run(top, out)) == (4, 0, 1)
+
+
 def test_what_has_failed_is_tried_again_where_that_may_help(top, tmp_path, monkeypatch):
     out = tmp_path / "out"
     tried = []

@@ -9,7 +9,8 @@ Its records, in order:
   rows. If it "replaces" others, they count no longer: it holds the same without outdated rows of the keys "without",
   whose files it "removes".
 - {"tidied": true}: no shard that counts holds outdated rows any more.
-- {"failed": [...]}: recordings that are set aside. The row of one that was only "missing" or "unreadable" counts on.
+- {"failed": [...]}: recordings that are set aside, with the "limit" in seconds for those that took too long. The row of
+  one that was only "missing" or "unreadable" counts on.
 - {"gone": [keys]}: rows that are no longer wanted, or are in damaged shards.
 - {"cleared": [keys]}: failures that are no longer so.
 - {"lost": [names]}: shards that are damaged, and the files of their rows.
@@ -39,7 +40,6 @@ _LASTING: tuple[str, ...] = (
     "too short",
     "truncated",
     "damaged",
-    "timed out",
 )
 _LASTING += ("not a regular file", "bad entry", "internal error", "unusable name")
 _UNREAD = ("missing", "unreadable")  # reasons that say nothing of the recording itself
@@ -107,6 +107,7 @@ class Ledger:
         # By a digest of the key, as there may be millions: the identity, and how it ended, in one number.
         self._known: dict[bytes, int] = {}
         self._hashed: dict[bytes, str] = {}
+        self._limits: dict[str, float] = {}  # of what has timed out
 
     def read(self, records: Iterable[dict[str, Any]]) -> Ledger:
         """Take in a journal.
@@ -158,6 +159,8 @@ class Ledger:
                 if entry["reason"] not in _UNREAD or not self.knows(key):
                     self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
                 self.failures[key] = Failure(key, text(self.path(entry)), entry["reason"], entry["message"])
+                if "limit" in entry:
+                    self._limits[key] = entry["limit"]
 
     def _take_shard(self, record: dict[str, Any]) -> None:
         name, items = record["shard"], record["items"]
@@ -195,7 +198,7 @@ class Ledger:
             self.stale[key] = None
             self.done -= 1
 
-    def settled(self, item: Item, *, strict: bool = False, retry: bool = False) -> bool:
+    def settled(self, item: Item, *, strict: bool, retry: bool, time_limit: float) -> bool:
         """Whether there is nothing left to do for a recording, as far as can be told without reading it."""
         found = self._known.get(_digest(item.key))
         if found is None or (self._by_content and found & 3 != _FAILED):
@@ -209,7 +212,8 @@ class Ledger:
             return not strict
         if retry or (how == _STRICTLY and not strict):
             return False
-        return self.failures[item.key].reason in _LASTING
+        reason = self.failures[item.key].reason
+        return reason in _LASTING or (reason == "timed out" and time_limit <= self._limits.get(item.key, 0.0))
 
     def content(self, item: Item, *, strict: bool = False) -> str | None:
         """The hash of the content that a recording had when it was done; None where it must be done again."""
@@ -233,8 +237,12 @@ def _digest(key: str) -> bytes:
     return hashlib.blake2b(key.encode(), digest_size=12).digest()
 
 
-def failure_record(failure: Failure, item: Item | None, root: str, strict: bool) -> dict[str, Any]:
+def failure_record(
+    failure: Failure, item: Item | None, root: str, *, strict: bool, time_limit: float
+) -> dict[str, Any]:
     """What a record says of a recording that is set aside."""
     item = item or Item(failure.path, failure.key)
     found = {**item_record(item, root, None), "reason": failure.reason, "message": failure.message}
+    if failure.reason == "timed out":
+        return {**found, "limit": time_limit}
     return {**found, "strict": True} if strict and failure.reason in ("truncated", "too short") else found

@@ -74,12 +74,12 @@ class Run:
     # --- what there is to do ---
 
     def _feed(self, ledger: Ledger, workers: int) -> Feed:
-        strict, retry = self._settings["strict"], self._settings["retry"]
+        settings = {name: self._settings[name] for name in ("strict", "retry", "time_limit")}
 
         def wanted(item: Item) -> bool:
             if self._seen is not None:
                 self._seen.add(item.key)
-            if ledger.settled(item, strict=strict, retry=retry):
+            if ledger.settled(item, **settings):
                 if ledger.knows(item.key):
                     self._unchanged += 1
                 else:
@@ -217,9 +217,7 @@ class Run:
             self._set_aside.update(item.key for item, _ in outcome.failures)
             if self._seen is not None:
                 self._seen -= {item.key for item, failure in outcome.failures if failure.reason == "missing"}
-            strict = self._settings["strict"]
-            entries = (failure_record(failure, item, self._root, strict) for item, failure in outcome.failures)
-            store.record_each("failed", entries)
+            self._record_failures(store, [(failure, item) for item, failure in outcome.failures])
             most = self._settings["max_failures"]
             if most is not None and self._failed > most:
                 last = outcome.failures[-1][1].message
@@ -228,6 +226,11 @@ class Run:
                     f"{self._place.name}, and the same command goes on with the rest"
                 )
         return None
+
+    def _record_failures(self, store: Target, failures: Sequence[tuple[Failure, Item | None]]) -> None:
+        settings = {name: self._settings[name] for name in ("strict", "time_limit")}
+        entries = (failure_record(failure, item, self._root, **settings) for failure, item in failures)
+        store.record_each("failed", entries)
 
     def _count(self, outcome: Outcome) -> None:
         self._unchanged += len(outcome.unchanged)
@@ -260,8 +263,7 @@ class Run:
         self._tell(feed)
         if trouble is None and not interrupts.asked:
             if self._unsearched:
-                entries = (failure_record(failure, None, self._root, False) for failure in self._unsearched)
-                store.record_each("failed", entries)
+                self._record_failures(store, [(failure, None) for failure in self._unsearched])
                 self._set_aside.update(failure.key for failure in self._unsearched)
             removed = self._remove(store)
             if ledger.done == 0 and store.replaces and ledger.failures:

@@ -122,7 +122,8 @@ def extract_folder(
     max_failures : int, optional
         End the run when more recordings have failed.
     time_limit : float
-        Seconds that a recording may take, and one more for each MB of it, before it is set aside.
+        Seconds that a recording may take, and one more for each MB of it, before it is set aside. With a greater limit
+        it is tried again.
     max_memory : int or str, optional
         Bytes, or a text such as "2 GB", that the run's process is to stay within. Long recordings never take more than
         short ones, unless a stage of the recipe needs them whole: those that would need too much are set aside, and
@@ -182,7 +183,13 @@ def extract_folder(
         plan=plan,
         place=place,
         recipe=recipe,
-        settings={"strict": strict, "retry": retry_failed, "prune": prune, "max_failures": max_failures},
+        settings={
+            "strict": strict,
+            "retry": retry_failed,
+            "prune": prune,
+            "max_failures": max_failures,
+            "time_limit": time_limit,
+        },
         progress=progress,
         started=started,
     )
