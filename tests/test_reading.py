@@ -12,7 +12,7 @@ from conftest import SMALL
 from sounds import write
 
 import audiotconv as atc
-from audiotconv.batch import verify
+from audiotconv.batch import reading, verify
 from audiotconv.batch.manifest import MANIFEST
 from audiotconv.batch.target import Target
 from audiotconv.errors import StoreError
@@ -111,3 +111,32 @@ def test_a_store_whose_only_table_is_taken_out(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             verify(out, repair=True)
     assert len(atc.load(out)) == 0
+
+
+@pytest.mark.parametrize("mapped", [1, 1 << 25])
+def test_a_file_that_was_replaced_is_not_taken_for_the_earlier_one(tmp_path, monkeypatch, mapped):
+    """Also where it has the same shape; what has not been replaced can be read on."""
+    monkeypatch.setattr(reading, "_MAPPED", mapped)
+    (tmp_path / "in").mkdir()
+    for name in "ab":
+        write(tmp_path / "in" / f"{name}.wav", n=200, seed=1)
+    out = tmp_path / "out"
+    atc.extract_folder(tmp_path / "in", out, SMALL, format="npy")
+    opened = atc.load(out)
+    before = opened["b.wav"].values.copy()
+    write(tmp_path / "in" / "a.wav", n=200, seed=2)
+    atc.extract_folder(tmp_path / "in", out, SMALL, format="npy")
+    with pytest.raises(StoreError, match="was replaced after it was opened"):
+        opened["a.wav"]
+    np.testing.assert_array_equal(opened["b.wav"].values, before)
+    assert len([row.values for row in atc.load(out)]) == 2
+
+
+def test_large_files_are_not_read_whole_where_nothing_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_MAPPED", 1)
+    write(tmp_path / "a.wav", n=200)
+    out = tmp_path / "out"
+    atc.extract_folder(tmp_path / "a.wav", out, SMALL, format="npy")
+    opened = atc.load(out)
+    monkeypatch.setattr(reading, "checksum", None)
+    assert not opened["a.wav"].values.flags.writeable

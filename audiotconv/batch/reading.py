@@ -7,6 +7,7 @@ import contextlib
 import copy
 import functools
 import hashlib
+import io
 import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from ..errors import AudiotconvError, ParameterError, StoreError
 from .ledger import Ledger
 from .manifest import JOURNAL, read_manifest
 from .remote import place_of
+from .store import checksum
 
 _MAPPED = 1 << 25  # bytes; each mapping takes one of the files that a process can have open
 _TRIES = 5  # to open a store whose files are being replaced
@@ -50,7 +52,8 @@ class StoredFeatures:
 class FeatureStore:
     """The recordings of a feature store, by number, slice or key, as they were when it was opened.
 
-    Values are read when they are asked for. A store can be opened while a run is writing it.
+    Values are read when they are asked for. A store can be opened while a run is writing it; recordings of an npy store
+    that are done again are not in it while their files are replaced.
 
     Attributes
     ----------
@@ -83,6 +86,8 @@ class FeatureStore:
         self.recipe: dict[str, Any] = manifest["recipe"]
         self._folder: str = manifest["folder"]
         name = f"{self._folder}/{JOURNAL}"
+        journal = self._place.local(name)
+        self._journal_size = -1 if journal is None else journal.stat().st_size
         ledger = Ledger(f"{self._place.name}/{name}").read(self._place.records(name))
         self.failures: list[dict[str, str]] = sorted(map(asdict, ledger.failures.values()), key=lambda row: row["key"])
         self._shards = list(ledger.shards)
@@ -212,16 +217,27 @@ class FeatureStore:
         name = meta["file"]
         if name.startswith("/") or ".." in name.split("/"):
             raise ValueError(f"the index names {name!r}, which is not one of its files")
-        path = self._place.local(f"{self._folder}/{name}")
+        stored = f"{self._folder}/{name}"
+        path = self._place.local(stored)
+        large = path is not None and path.stat().st_size >= _MAPPED
+        whole = None if large else io.BytesIO(self._place.read(stored))
         opened: Any = np.lib.format.open_memmap  # typed in some versions of NumPy only
-        if path is not None and path.stat().st_size >= _MAPPED:
-            values: NDArray[np.float32] = np.asarray(opened(path, mode="r"))
-        else:
-            with self._place.open(f"{self._folder}/{name}") as file:
-                values = np.load(file, allow_pickle=False)
+        values: NDArray[np.float32] = (
+            np.asarray(opened(path, mode="r")) if whole is None else np.load(whole, allow_pickle=False)
+        )
+        if self._written_since():
+            with self._place.open(stored) if whole is None else whole as file:
+                file.seek(0)
+                if checksum(file) != meta["crc32"]:
+                    raise ValueError(f"{name!r} has another checksum than the index says")
         if list(values.shape) != meta["shape"] or values.dtype != np.float32:
             raise ValueError(f"{name!r} is {values.dtype} of shape {list(values.shape)}")
         return values
+
+    def _written_since(self) -> bool:
+        """Whether a run may have replaced files since the store was opened: then each is compared with its checksum."""
+        path = self._place.local(f"{self._folder}/{JOURNAL}")
+        return path is None or path.stat().st_size != self._journal_size
 
     def _part(self, meta: dict[str, Any]) -> NDArray[np.float32]:
         shard, group = self._shards[meta["shard"]], meta["group"]
