@@ -351,7 +351,8 @@ class FeatureStore:
             What makes a group: the folder in a key, the label, each recording for itself, or what the callable gives
             for a key, such as the speaker.
         seed : int
-            Other numbers give other splits; the same gives the same again, whatever else is in the store.
+            Other numbers give other splits; the same gives the same again of the same recordings. Where recordings have
+            come or gone, others may change sides, as the share is kept.
 
         Raises
         ------
