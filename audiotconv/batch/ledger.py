@@ -155,12 +155,30 @@ class Ledger:
                     self._known.pop(_digest(key), None)
         elif "failed" in record:
             for entry in record["failed"]:
-                key = entry["key"]
-                if entry["reason"] not in _UNREAD or not self.knows(key):
-                    self._end(entry, _STRICTLY if entry.get("strict") else _FAILED)
-                self.failures[key] = Failure(key, text(self.path(entry)), entry["reason"], entry["message"])
-                if "limit" in entry:
-                    self._limits[key] = entry["limit"]
+                self._fail(entry)
+
+    def _fail(self, entry: dict[str, Any]) -> None:
+        key = entry["key"]
+        if not self._keeps_row(entry):
+            self._outdate(key)
+            self._known[_digest(key)] = self._ending(entry)
+        self.failures[key] = self._failure(entry)
+        self._limits.pop(key, None)
+        if "limit" in entry:
+            self._limits[key] = entry["limit"]
+
+    def _keeps_row(self, entry: dict[str, Any]) -> bool:
+        return entry["reason"] in _UNREAD and self.knows(entry["key"])
+
+    def _failure(self, entry: dict[str, Any]) -> Failure:
+        return Failure(entry["key"], text(self.path(entry)), entry["reason"], entry["message"])
+
+    def has_failed(self, entry: dict[str, Any]) -> bool:
+        """Whether a failure is known just as its record says."""
+        key = entry["key"]
+        if self.failures.get(key) != self._failure(entry) or self._limits.get(key) != entry.get("limit"):
+            return False
+        return self._keeps_row(entry) or self._known.get(_digest(key)) == self._ending(entry)
 
     def _take_shard(self, record: dict[str, Any]) -> None:
         name, items = record["shard"], record["items"]
@@ -172,24 +190,27 @@ class Ledger:
         for item in items:
             self.leftovers.pop(item.get("file", ""), None)
             self.failures.pop(item["key"], None)
-            self._end(item, _ODD if item.get("notes") else _DONE)
+            self._outdate(item["key"])
+            self._known[_digest(item["key"])] = self._ending(item)
+            if self._by_content and "hash" in item:
+                self._hashed[_digest(item["key"])] = item["hash"]
             self.done += 1
 
     def path(self, record: dict[str, Any]) -> str:
         """The path of an item, as its record has it."""
         return record["path"] if "path" in record else path_below(self.description["root"], record["key"])
 
-    def _end(self, record: dict[str, Any], how: int) -> None:
-        digest = _digest(record["key"])
-        self._outdate(record["key"])
-        content = record.get("hash") if self._by_content else None
+    def _ending(self, record: dict[str, Any]) -> int:
+        """What a recording was, and how it ended, in one number."""
+        if "reason" in record:
+            how = _STRICTLY if record.get("strict") else _FAILED
+        else:
+            how = _ODD if record.get("notes") else _DONE
         item = Item(
             self.path(record), record["key"], record["size"], record["mtime"],
             record.get("start"), record.get("stop"), record.get("label"),
         )  # fmt: skip
-        self._known[digest] = identity(item, content) << 2 | how
-        if content is not None:
-            self._hashed[digest] = content
+        return identity(item, record.get("hash") if self._by_content else None) << 2 | how
 
     def _outdate(self, key: str) -> None:
         """Let the row of a key not count any more, if there is one."""

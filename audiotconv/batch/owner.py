@@ -230,7 +230,7 @@ class Run:
     def _record_failures(self, store: Target, failures: Sequence[tuple[Failure, Item | None]]) -> None:
         settings = {name: self._settings[name] for name in ("strict", "time_limit")}
         entries = (failure_record(failure, item, self._root, **settings) for failure, item in failures)
-        store.record_each("failed", entries)
+        store.record_each("failed", (entry for entry in entries if not store.ledger.has_failed(entry)))
 
     def _count(self, outcome: Outcome) -> None:
         self._unchanged += len(outcome.unchanged)
