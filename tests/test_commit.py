@@ -98,6 +98,7 @@ ERRORS = [
 def test_an_error_at_any_step(folder, tmp_path, monkeypatch, form, error, after, label):
     """In a run that goes on with a store, and in one whose result replaces it."""
     monkeypatch.setattr("audiotconv.batch.owner._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("audiotconv.batch.patience._PAUSES", (0.0, 0.0))
     monkeypatch.setattr("audiotconv.batch.work._PAUSES", (0.0,))
     monkeypatch.setattr("audiotconv.batch.feed._LEAST", 1)  # a batch for each recording
     run(folder, tmp_path / "stored", form)

@@ -25,7 +25,9 @@ import audiotconv as atc
 from audiotconv.batch import feed, journal, verify
 from audiotconv.batch.executors import Crew
 from audiotconv.batch.feed import Feed
-from audiotconv.batch.manifest import FAILURES, JOURNAL
+from audiotconv.batch.journal import Journal
+from audiotconv.batch.manifest import FAILURES, JOURNAL, MANIFEST
+from audiotconv.batch.place import LocalPlace
 from audiotconv.batch.plan import Item
 from audiotconv.errors import AudioError, AudioFileError, ParameterError, StoreError
 
@@ -296,6 +298,38 @@ def test_errors_while_writing_are_tried_again_if_that_may_help(top, tmp_path, mo
                 assert caught.value.code == code
         assert run(top, out).done == 4
         assert verify(out).problems == []
+
+
+def test_errors_of_the_owner_are_tried_again_if_that_may_help(top, tmp_path, monkeypatch):
+    """Each kind of record, the tables of outdated rows, and what is written at the end fail once."""
+    monkeypatch.setattr("audiotconv.batch.owner._PAUSES", (0.0,) * 9)
+    monkeypatch.setattr("audiotconv.batch.patience._PAUSES", (0.0,) * 9)
+    out = tmp_path / "out"
+    run(top, out)
+    failed = set()
+
+    def once(function, kind):
+        def call(self, *arguments):
+            if (found := kind(*arguments)) not in failed:
+                failed.add(found)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return function(self, *arguments)
+
+        return call
+
+    monkeypatch.setattr(LocalPlace, "write", once(LocalPlace.write, lambda name, content: name))
+    monkeypatch.setattr(LocalPlace, "publish", once(LocalPlace.publish, lambda pairs: "publish"))
+    for options in ({"prune": True}, {"overwrite": True}):
+        failed |= {"run"}  # the store is opened or not, and then there is nothing to lose
+        monkeypatch.setattr(Journal, "add", once(Journal.add, lambda record: next(iter(record))))
+        write(top / "a.wav", n=N, seed=len(failed))
+        (top / "cats" / "b.wav").unlink(missing_ok=True)
+        (top / "worse.wav").write_text("<html>")
+        report = run(top, out, **options)
+        assert counts(report)[::2] == (3, 2)
+        assert verify(out).problems == []
+        assert sorted(values(out)) == ["a.wav", "cats/c.wav", "dogs/d.wav"]
+    assert {"publish", "failed", "gone", "tidied", "overwritten", MANIFEST, FAILURES} <= failed
 
 
 # --- other executors ---

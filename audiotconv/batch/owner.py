@@ -18,11 +18,12 @@ from .feed import Feed
 from .folders import check_target, find_ledger
 from .interrupts import Interrupts, Stopped
 from .ledger import Ledger, failure_record
+from .patience import passes, patiently
 from .place import Place
 from .plan import Failure, Item, Plan
 from .report import FolderReport, Progress
 from .target import Target, unwritable
-from .work import TRANSIENT, Job, Outcome, Watch, process_batch
+from .work import Job, Outcome, Watch, process_batch
 
 __all__ = ["Run"]
 
@@ -203,12 +204,11 @@ class Run:
                 f"a worker process has died ({error}); what is done is kept, and the same command goes on with the rest"
             )
         except OSError as error:
-            code = error.code if isinstance(error, StoreError) else error.errno
-            if code in TRANSIENT and tries < len(_PAUSES):
+            if passes(error) and tries < len(_PAUSES):
                 later.append((time.monotonic() + _PAUSES[tries], items, tries + 1))
                 return None
             if isinstance(error, StoreError):
-                return StoreError(f"{self._place.name}: {error}; what is done is kept", code)
+                return StoreError(f"{self._place.name}: {error}; what is done is kept", error.code)
             return unwritable(self._place, error)
         self._count(outcome)
         feed.again(outcome.rest)
@@ -273,7 +273,7 @@ class Run:
                     f"none of the {feed.found} recordings could be used ({failure.message}); "
                     f"{self._place.name} stays as it is"
                 )
-            store.finish(prune=self._settings["prune"])
+            patiently(lambda: store.finish(prune=self._settings["prune"]))
             return self._report(feed, ledger, removed, [])
         with contextlib.suppress(OSError):  # a full disk has been told of
             store.list_failures()

@@ -15,6 +15,7 @@ dead ones.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,6 +32,7 @@ from .folders import check_target, find_ledger, stored_folder, stored_ledger
 from .journal import pieces
 from .ledger import Ledger
 from .manifest import FAILURES, JOURNAL, MANIFEST, run_number, shard_name, shard_number
+from .patience import patiently
 from .place import HIDDEN, LOCK, Log, Place, RunLock
 from .plan import Failure
 from .sinks import Draft
@@ -113,10 +115,10 @@ class Target:
             self._name_store()
         elif self._store != self.folder:
             self._earlier = self._store
-        place.remove(f"{self.folder}/{name}" for name in self.ledger.leftovers)
         self._form = self.ledger.description["format"]
         named = [*self.ledger.shards, *self.ledger.leftovers, *place.names(self.folder)]
         self._next = 1 + max((shard_number(name, self._form) for name in named), default=-1)
+        self._remove_leftovers()
 
     @property
     def replaces(self) -> bool:
@@ -135,9 +137,9 @@ class Target:
         self.ledger.take(record)
 
     def record_each(self, what: str, entries: Iterable[Any]) -> None:
-        """Add any number of entries, in as many records as they take."""
+        """Add any number of entries, in as many records as they take, and wait for errors to pass."""
         for piece in pieces(entries):
-            self.record({what: piece})
+            patiently(functools.partial(self.record, {what: piece}))
 
     def publish(self, folder: str, drafts: Sequence[Draft], **more: Any) -> None:
         """Make a batch's drafts part of the store. `more` goes into the records."""
@@ -174,7 +176,8 @@ class Target:
             yield file
 
     def tidy(self) -> None:
-        """Take rows that have been replaced, or are no longer wanted, out of the shards."""
+        """Take rows that have been replaced, or are no longer wanted, out of the shards, and remove leftovers."""
+        self._remove_leftovers()
         ledger = self.ledger
         if not ledger.stale:
             return
@@ -204,7 +207,11 @@ class Target:
             raise
         more = {"replaces": [name], "removes": files, "without": sorted(gone)}
         self.publish(draft, [Draft("table.parquet", shard, [])], **more)
-        self.place.remove(f"{self.folder}/{entry}" for entry in (name, *files))
+        self._remove_leftovers()
+
+    def _remove_leftovers(self) -> None:
+        self.place.remove(f"{self.folder}/{name}" for name in self.ledger.leftovers)
+        self.ledger.leftovers.clear()
 
     def _without(self, name: str, gone: set[str], path: Path, files: list[str]) -> Shard:
         """A shard without some rows, and the files of these that no row has any more."""
@@ -228,7 +235,6 @@ class Target:
         """Take damaged shards, with the files that only they name, and recordings out of the store."""
         self.record_each("gone", keys)  # first: recordings of a shard that is lost must not count any more
         self.record_each("lost", names)
-        self.place.remove(f"{self.folder}/{name}" for name in names)
         self.tidy()
 
     def finish(self, *, prune: bool) -> None:
