@@ -393,3 +393,22 @@ def test_a_kill_while_outdated_rows_are_taken_out(folder, tmp_path, monkeypatch)
     run(folder, out, "parquet")
     assert pq.read_table(out / "run-1").num_rows == 4
     assert verify(out).problems == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_names_of_new_folders_are_on_the_disk(folder, tmp_path, monkeypatch, form):
+    """A power failure must not take a folder whose files the journal has."""
+    synced = set()
+
+    def sync(path, before=place._sync_folder):
+        synced.update((path, entry) for entry in path.iterdir())
+        before(path)
+
+    monkeypatch.setattr(place, "_sync_folder", sync)
+    (folder / "x" / "y").mkdir(parents=True)
+    write(folder / "x" / "y" / "z.wav", n=N)
+    out = tmp_path / "new" / "out"
+    run(folder, out, form)
+    made = [path for path in (tmp_path / "new").rglob("*") if path.is_dir()]
+    assert len(made) == (6 if form == "npy" else 2)
+    assert {(path.parent, path) for path in [tmp_path / "new", *made]} <= synced

@@ -141,6 +141,8 @@ class LocalPlace:
     def prepare(self) -> None:
         self._made = [place for place in (self.root, *self.root.parents) if not place.exists()]
         self.root.mkdir(parents=True, exist_ok=True)
+        for folder in self._made:
+            _sync_folder(folder.parent)
 
     def lock(self) -> RunLock:
         return _FileLock(self.root / LOCK, self.name)
@@ -168,7 +170,7 @@ class LocalPlace:
 
     def write(self, name: str, content: bytes) -> None:
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         draft = self._scratch_folder() / f"{os.urandom(8).hex()}.draft"
         with open(draft, "wb") as file:
             file.write(content)
@@ -181,7 +183,7 @@ class LocalPlace:
         for draft, name in drafts:
             path = self.root / name
             if path.parent not in folders:
-                path.parent.mkdir(parents=True, exist_ok=True)
+                _make_folder(path.parent)
                 folders[path.parent] = None
             os.replace(self.root / draft, path)
         for folder in folders:
@@ -205,7 +207,7 @@ class LocalPlace:
 
     def journal(self, name: str) -> Log:
         path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         journal = Journal(path)
         _sync_folder(path.parent)
         return journal
@@ -368,9 +370,20 @@ def finish(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
+def _make_folder(path: Path) -> None:
+    """Make a folder, and those above it; their names are on the disk then."""
+    if not path.is_dir():
+        _make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync_folder(path.parent)
+
+
 def _sync_folder(path: Path) -> None:
     """Wait until the folder's names are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return  # one that may be written, but not looked at
     try:
         os.fsync(descriptor)
     except OSError as error:
