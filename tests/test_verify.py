@@ -15,6 +15,7 @@ from audiotconv.batch import feed, verify
 from audiotconv.batch.journal import Journal
 from audiotconv.batch.manifest import JOURNAL, read_manifest
 from audiotconv.batch.remote import place_of
+from audiotconv.batch.target import Target
 from audiotconv.batch.verifying import _Check
 from audiotconv.errors import StoreError
 
@@ -85,7 +86,8 @@ def test_a_repair_waits_for_no_run(top, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_repair_removes_the_files_of_a_table_that_is_lost(top, tmp_path, monkeypatch):
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_repair_removes_the_files_of_a_table_that_is_lost(top, tmp_path, monkeypatch, killed):
     monkeypatch.setattr(feed, "_LEAST", 1)
     out = tmp_path / "out"
     run(top, out, format="npy")
@@ -96,7 +98,18 @@ def test_a_repair_removes_the_files_of_a_table_that_is_lost(top, tmp_path, monke
         if keys in (["a.wav"], ["b.wav"]):
             damage(path)
     (top / "a.wav").unlink()  # so that it does not come again
-    assert len(verify(out, repair=True).redo) == 2
+    if killed:  # when the recordings are out, and the tables are not
+
+        def record(store, record, before=Target.record):
+            if "lost" in record:
+                raise KeyboardInterrupt
+            before(store, record)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Target, "record", record)
+            with pytest.raises(KeyboardInterrupt):
+                verify(out, repair=True)
+    assert len(verify(out, repair=True).redo) == (0 if killed else 2)
     assert sorted(path.name for path in out.rglob("*.npy")) == ["c.wav.npy", "d.wav.npy"]
     assert run(top, out, format="npy").done == 3
     assert sorted(path.name for path in out.rglob("*.npy")) == ["b.wav.npy", "c.wav.npy", "d.wav.npy"]

@@ -179,7 +179,7 @@ class _Check:
             self._shard(shard, record, counted)
             if shard in self.lost[-1:]:
                 unread |= counted
-        if self.redo:
+        if self.redo or unread:
             self._trace(unread)
         present = set(self._place.names(self._folder))
         for name in sorted(present):
@@ -198,8 +198,8 @@ class _Check:
                 key = item["key"]
                 if key in self.redo:
                     self.redo[key] = text(self.ledger.path(item))
-                    if key in unread and "file" in item:
-                        files[key] = item["file"]
+                if key in unread and "file" in item:
+                    files[key] = item["file"]
         self.lost += sorted(files.values())
 
     def _shard(self, shard: str, record: dict[str, Any], counted: set[str]) -> None:
