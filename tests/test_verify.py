@@ -46,9 +46,16 @@ def damage(path):
     path.write_bytes(content)
 
 
-def stop(state):
-    if state.files_done:
-        raise KeyboardInterrupt
+def stopping():
+    """Progress that asks once for the end, after the first recordings."""
+    asked = []
+
+    def stop(state):
+        if state.files_done and not asked:
+            asked.append(True)
+            raise KeyboardInterrupt
+
+    return stop
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -58,7 +65,7 @@ def test_a_repair_leaves_a_run_alone_that_has_begun(top, tmp_path, monkeypatch, 
     out = tmp_path / "out"
     run(top, out, format=form)
     with pytest.raises(KeyboardInterrupt):
-        run(top, out, format=form, progress=stop, **options)
+        run(top, out, format=form, progress=stopping(), **options)
     damage(next((out / "run-1").glob("*-000001.parquet")))
     assert verify(out, repair=True).repaired
     assert verify(out).problems == []
