@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import audiotconv as atc
 from audiotconv.audio import as_samples
 from audiotconv.extraction import feature_blocks
-from audiotconv.filters import FilterBank, gabor_bank, gammatone_bank, sinc_bank
+from audiotconv.filters import FilterBank, NineTapBank, gabor_bank, gammatone_bank, sinc_bank
+from audiotconv.filters.nine_taps import dilations_for
 from audiotconv.kernels.bank import BAND_GROUP, ROWS
 from audiotconv.stages import (
     Bands,
@@ -24,19 +25,33 @@ from audiotconv.stages import (
     Chain,
     Conv1d,
     Deltas,
+    Flow,
     FrameStage,
     GaussianPool,
     Log,
     MeanVariance,
+    MiniRocketClip,
+    MiniRocketMap,
     Pcen,
     Pool1d,
     Range,
     Residual,
+    Samples,
     SpectralShape,
     Spectrum,
     Stack,
+    Statistics,
     Waveform,
 )
+
+
+def taps_bank(channels, length):
+    """Kernels for MiniRocket with a limit each."""
+    rng = np.random.default_rng(length)
+    dilations, features = dilations_for(length, 84 * 2, 2)
+    counts = np.resize([1, min(2, channels)], len(dilations) * 84)
+    limits = rng.uniform(-2, 2, 84 * features.sum()).astype(np.float32)
+    return NineTapBank(channels, dilations, features, counts, rng.integers(0, channels, counts.sum()), limits)
 
 
 def small_bank(bands, span, advance, is_complex, seed=0):
@@ -104,6 +119,8 @@ CHAINS = {
     ),
     "gaussian pool": lambda: chain_with(partial(GaussianPool, size=7, hop=3)),
     "waveform": lambda: Chain([Waveform(window=11, hop=4)]),
+    "minirocket along samples": lambda: Chain([Samples(), MiniRocketMap(("sample",), taps_bank(1, 9), 12, 4)]),
+    "minirocket along frames": lambda: chain_with(lambda names: MiniRocketMap(names, taps_bank(3, 17), 5, 3)),
     "waveform, its deltas": lambda: Chain(
         [Waveform(("rms", "log_energy"), window=6, hop=6, centre=False), Deltas(("a", "b"), window=1)]
     ),
@@ -320,6 +337,44 @@ def test_samples_of_every_layout_give_the_same(chain):
         np.testing.assert_array_equal(joined(chain, [as_samples(other)], 2), want)
     for scaled in (x.astype(np.float32) / 32768, x.astype(np.float64) / 32768, x.astype(np.int32) << 16):
         np.testing.assert_array_equal(joined(chain, [as_samples(scaled)], 2), want)
+
+
+# Stages with one frame for all of a signal, whose span has no end.
+CLIPS = {
+    "statistics": lambda: chain_with(partial(Statistics, statistics=("std", "p10", "delta_abs"), segments=3)),
+    "minirocket of samples": lambda: Chain([Samples(), MiniRocketClip(("sample",), taps_bank(1, 40))]),
+    "minirocket of frames": lambda: chain_with(lambda names: MiniRocketClip(names, taps_bank(3, 30))),
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@settings(max_examples=25 if JIT else 4)
+@given(data=st.data())
+def test_one_frame_for_a_signal_however_it_comes(name, data):
+    chain = CLIPS[name]()
+    edges = [0, 1, 5, 6, 8, 9, 39, 40, 41, 300] + (
+        [70_000, 140_000] if JIT else []
+    )  # longer than what is counted at once
+    n = data.draw(st.one_of(st.sampled_from(edges), st.integers(0, 500)), label="samples")
+    channels = data.draw(st.sampled_from([1, 2]), label="channels")
+    x = signal_of(data.draw(st.integers(0, 99)), channels, n, "int16")
+    whole = joined(chain, [x], channels, threads=1)
+    assert whole.shape == (channels, len(chain.features), chain.geometry.count(n))
+    assert whole.shape[2] == (Chain(chain.stages[:-1]).geometry.count(n) > 0)
+    np.testing.assert_array_equal(joined(chain, [x], channels, threads=2), whole)
+    cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=12), label="cuts"))
+    pieces = [x[:, a:b] for a, b in zip([0, *cuts], [*cuts, n], strict=True)]
+    np.testing.assert_array_equal(joined(chain, pieces, channels, threads=1), whole)
+    for channel in range(channels):
+        np.testing.assert_array_equal(joined(chain, [x[[channel]]], 1)[0], whole[channel])
+    flow = Flow(chain, channels)
+    middle = data.draw(st.integers(0, n), label="state kept at")
+    first = flow.push(x[:, :middle])
+    if any(stage.whole and isinstance(stage, FrameStage) for stage in chain.stages):
+        return  # it would have to keep the signal
+    other = Flow(chain, channels)
+    other.restore(flow.state())
+    np.testing.assert_array_equal(np.concatenate([first, other.push(x[:, middle:], last=True)], axis=2), whole)
 
 
 def test_one_window_over_a_whole_signal():

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from ..geometry import Geometry
 
-__all__ = ["Stage", "Step", "aligned_empty"]
+__all__ = ["WHOLE", "Stage", "Step", "aligned_empty"]
+
+WHOLE = Geometry(hop=1 << 40)  # one frame of all that there is
 
 
 class Stage(ABC):

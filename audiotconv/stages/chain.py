@@ -48,13 +48,14 @@ class Chain:
         self.operations = self.stages[0].operations  # what comes later works on frames, of which there are few
 
     def held(self, n: int) -> int:
-        """How many values of a channel, of n samples, are held at a time by stages that need a whole signal."""
+        """How many values of a channel, of n samples, are held at a time by stages that need a whole signal at once."""
         most, width = 0, 1
         for stage in self.stages:
-            if stage.whole:
+            at_once = stage.whole and isinstance(stage, FrameStage)
+            if at_once:
                 most = max(most, n * width)
             n, width = stage.geometry.count(n), len(stage.features)
-            if stage.whole:
+            if at_once:
                 most = max(most, n * width)
         return most
 

@@ -12,15 +12,14 @@ from ..errors import ParameterError
 from ..filters.nine_taps import KERNEL_PLACES, NineTapBank
 from ..geometry import Geometry
 from ..kernels.minirocket import minirocket
-from .base import Stage, Step
+from .base import WHOLE, Stage, Step
 from .checks import integer_at_least
 from .frame_stage import FrameStage
 
-__all__ = ["WHOLE", "MiniRocketClip", "MiniRocketMap", "ppv"]
+__all__ = ["MiniRocketClip", "MiniRocketMap", "ppv"]
 
 _BLOCK = 1 << 16  # time steps that are counted together
 _FAR = 1 << 60
-WHOLE = Geometry(1 << 40, 1 << 40, 0, (1 << 40) - 1, centre=0)  # one frame, which sees all there is
 
 
 def ppv(bank: NineTapBank, x: NDArray[np.float32], threads: int = 1) -> NDArray[np.float32]:
@@ -135,9 +134,11 @@ class MiniRocketClip(Stage):
 
     Notes
     -----
-    Shape: (channels, features, time) -> (channels, the bank's features, 1). What it holds of the signal is twice the
-    longest kernel's span and a block, however long the signal is.
+    Shape: (channels, features, time) -> (channels, the bank's features, 1). Depends on the whole signal, of which it
+    holds no more than the longest kernel's span and a block.
     """
+
+    whole = True
 
     def __init__(self, features: tuple[str, ...], bank: NineTapBank) -> None:
         _fitting(features, bank)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ParameterError
-from ..geometry import Geometry
-from .checks import MOST, integer_at_least, positive
+from .base import WHOLE
+from .checks import integer_at_least, positive
 from .frame_stage import FrameStage
 from .pool import HOW, NEVER_PADDED, geometry_of, pooled
 
@@ -86,7 +86,7 @@ class Pool1d(FrameStage):
         if size is None:
             if hop is not None or dilation != 1 or padding != "valid":
                 raise ParameterError("hop, dilation and padding belong to windows of a size, and size is not given")
-            self._size, self.whole, self.geometry = 0, True, Geometry(hop=MOST)
+            self._size, self.whole, self.geometry = 0, True, WHOLE
             return
         self._size = integer_at_least("size", size, 1)
         self.geometry = geometry_of(self._size, hop, self._dilation, padding)

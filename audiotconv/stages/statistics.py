@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ParameterError
+from .base import WHOLE
 from .checks import array_of, integer_at_least
 from .frame_stage import FrameStage
-from .minirocket import WHOLE
 
 __all__ = ["STATISTICS", "Statistics"]
 
