@@ -44,6 +44,14 @@ def extract(
         typer.Argument(metavar="[IN]...", help="Sound files, folders to search, patterns, and addresses (s3://...)."),
     ] = None,
     recipe: RecipeName = "gammatone-64",
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            metavar="stats|minirocket:MODEL.npz",
+            help="One row of features for each recording: statistics over time (stats, or mean,std,p90,...), or those "
+            "of a MiniRocket that was saved.",
+        ),
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", min=1, help="Batches at a time; one per core by default.")
     ] = None,
@@ -116,6 +124,7 @@ def extract(
     # Without threads of NumPy's own, which has nothing to do here, workers can be forked.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from ..batch import extract_folder
+    from ..recipes import get_recipe
 
     if not inputs and files_from is None and manifest is None:
         raise ParameterError("nothing to extract; give files or folders, --files-from or --manifest")
@@ -128,7 +137,7 @@ def extract(
         report = extract_folder(
             list(inputs or ()),
             output,
-            recipe,
+            get_recipe(recipe).pooled(pool) if pool else recipe,
             workers=jobs,
             processes=True,
             scheduler=scheduler,

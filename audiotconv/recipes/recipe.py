@@ -133,7 +133,7 @@ class Recipe:
         return sample_rate if self.sample_rate is None else self.sample_rate
 
     def changed(self, **fields: Any) -> Recipe:
-        """The recipe with other `stages`, `sample_rate` or `duration`.
+        """The recipe with another `name`, `stages`, `sample_rate` or `duration`.
 
         Raises
         ------
@@ -149,6 +149,35 @@ class Recipe:
                 KINDS[kind].check(dict(values))
             except RecipeError as error:
                 raise RecipeError(f"stage {number} ({kind}): {error}") from None
+        return recipe
+
+    def pooled(self, pool: str) -> Recipe:
+        """The recipe with one frame for a whole recording: a row of as many features whatever its length.
+
+        Parameters
+        ----------
+        pool : str
+            "stats" for mean and standard deviation of each feature, other statistics separated by commas, as
+            `Statistics` has them ("mean,p90,delta_std"), or "minirocket:MODEL.npz" for what `learn.MiniRocket` saved.
+
+        Raises
+        ------
+        RecipeError
+            If it is none of these, or the file cannot be read.
+
+        Examples
+        --------
+        >>> get_recipe("whisper-80").pooled("stats").build(16000).features[0]
+        'mean 37.2 Hz'
+        """
+        kind, _, path = pool.partition(":")
+        table: dict[str, Any] = {"file": path}
+        if kind != "minirocket":
+            kind, table = "statistics", {} if pool == "stats" else {"statistics": pool.split(",")}
+        values = read_parameters(f"pool {written(pool)}:", table, KINDS[kind].parameters)
+        stage = kind, tuple(sorted(values.items()))
+        recipe = self.changed(name=f"{self.name} {kind}"[:_MOST_NAME], stages=(*self.stages, stage))
+        recipe.build(self.sample_rate or 16000)  # a MiniRocket may be for other features, at any sample rate
         return recipe
 
     @staticmethod
