@@ -23,6 +23,7 @@ __all__ = [
     "plan",
     "pool",
     "reading",
+    "rocket",
     "spectral",
     "start",
     "stream",
@@ -56,6 +57,22 @@ def pool(
     from ..bench.pool import pool_cases
 
     _side_by_side(lambda: pool_cases(threads), threads, repeats, as_json, only, plot)
+
+
+@bench_app.command()
+def rocket(
+    threads: _Threads = 1,
+    repeats: _Repeats = 3,
+    clips: Annotated[int, typer.Option(min=2, help="Of one second, for MiniRocket; the others have fewer.")] = 200,
+    seconds: Annotated[int, typer.Option(min=1, help="Of the one long series.")] = 60,
+    only: _Only = "",
+    plot: _Plot = None,
+    as_json: Json = False,
+) -> None:
+    """MiniRocket, MultiRocket and Hydra, beside aeon where installed (needs the extra `learn`)."""
+    from ..bench.rocket import rocket_cases
+
+    _side_by_side(lambda: rocket_cases(threads, clips, seconds), threads, repeats, as_json, only, plot)
 
 
 @bench_app.command()

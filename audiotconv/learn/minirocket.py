@@ -12,7 +12,7 @@ from ..stages.checks import integer_at_least
 from ..stages.minirocket import ppv
 from .base import SeriesTransformer
 
-__all__ = ["MiniRocket", "fitted_bank"]
+__all__ = ["MiniRocket", "fitted_bank", "kernel_outputs"]
 
 _EXCERPT = 1 << 16  # time steps of a series that limits are chosen from: quantiles of more differ little
 
@@ -109,14 +109,14 @@ def fitted_bank(
             continue
         x = series[random.randint(len(series))]
         start = random.randint(x.shape[1] - _EXCERPT) if x.shape[1] > _EXCERPT else 0
-        outputs = _outputs(x[rows, start : start + _EXCERPT], dilation, KERNEL_PLACES[number % kernels])
+        outputs = kernel_outputs(x[rows, start : start + _EXCERPT], dilation, KERNEL_PLACES[number % kernels])
         limits[at : at + count] = np.quantile(outputs, spread[at : at + count])
         at += count
     # Adding zero makes a limit of -0 one of 0; both are above and below the same.
     return NineTapBank(channels, dilations, per_dilation, counts, np.concatenate(indices), limits + np.float32(0))
 
 
-def _outputs(x: NDArray[np.float32], dilation: int, places: NDArray[np.int64]) -> NDArray[np.float32]:
+def kernel_outputs(x: NDArray[Any], dilation: int, places: NDArray[np.int64]) -> NDArray[Any]:
     """A kernel's outputs for the sum of some channels, zeros beyond the ends, added up as kernels.nine_taps does it."""
     n = x.shape[1]
     negative, triple = -x, x * np.float32(3)
