@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import scipy.signal
 import scipy.special
@@ -270,3 +272,85 @@ def waveform(x, window, hop, centre, threshold=1e-10, floor=1e-10):
         out[:, 1, f] = np.sqrt(energy / window)
         out[:, 2, f] = np.log(np.maximum(energy, floor))
     return out
+
+
+# --- the ROCKET family ---
+
+TRIPLES = list(combinations(range(9), 3))
+
+
+def nine_taps(x, dilation, triple, skew=0):
+    """Outputs of a kernel with weights 2 at the triple and -1 elsewhere, for the sum of the channels in x."""
+    n, reach = x.shape[1], 4 * dilation
+    padded = np.pad(x.astype(np.float64).sum(axis=0), reach + 1)
+    starts = [1 + tap * dilation + (skew if tap < 4 else 0) for tap in range(9)]
+    return sum((2.0 if tap in triple else -1.0) * padded[start : start + n] for tap, start in enumerate(starts))
+
+
+def rocket_poolings(bank, x, skew=0):
+    """PPV, LSPV, MPV and MIPV for each limit: (4, limits)."""
+    n, rows, limit, channel = x.shape[1], [], 0, 0
+    for j, dilation in enumerate(bank.dilations):
+        for k, triple in enumerate(TRIPLES):
+            count = bank.channel_counts[j * 84 + k]
+            seen = x[bank.channel_indices[channel : channel + count]].astype(np.float64)
+            channel += count
+            outputs = nine_taps(seen, dilation, triple, skew)
+            if (j + k) % 2 and n > 8 * dilation:
+                outputs = outputs[4 * dilation : n - 4 * dilation]
+            for _ in range(bank.features_per_dilation[j]):
+                rows.append(_poolings(outputs, float(bank.limits[limit])))
+                limit += 1
+    return np.array(rows).T
+
+
+def _poolings(outputs, limit):
+    above = [t for t, v in enumerate(outputs) if v > limit]
+    last, longest = 0, 0
+    for t, v in enumerate(outputs):
+        if v < limit:
+            longest, last = max(longest, t - last), t
+    longest = max(longest, len(outputs) - 1 - last)
+    mean = np.mean([outputs[t] + limit for t in above]) if above else 0.0
+    return len(above) / len(outputs), longest, mean, np.mean(above) if above else -1.0
+
+
+def hydra_scores(weights, dilations, channels, x):
+    """As learn.Hydra orders them."""
+    out = []
+    for d, dilation in enumerate(dilations):
+        for half in range(weights.shape[1]):
+            seen = np.diff(x.astype(np.float64)) if half else x.astype(np.float64)
+            n, (groups, kernels) = seen.shape[1], weights.shape[2:4]
+            largest, smallest = np.zeros((groups, kernels)), np.zeros((groups, kernels))
+            for group in range(groups):
+                series = seen[channels[d, half, group]].sum(axis=0)
+                padded = np.pad(series, 4 * dilation)
+                answers = sum(
+                    weights[d, half, group, :, tap, None] * padded[tap * dilation :][:n] for tap in range(9)
+                )  # fmt: skip
+                for t in range(n):
+                    largest[group, answers[:, t].argmax()] += answers[:, t].max()
+                    smallest[group, answers[:, t].argmin()] += 1
+            out += [largest.ravel(), smallest.ravel()]
+    return np.concatenate(out)
+
+
+def rocket_features(model, x):
+    """As learn.Rocket orders them, of a series that is normalised already."""
+    n, out = x.shape[1], []
+    weights, channels = iter(model.weights_.astype(np.float64)), iter(model.channel_indices_)
+    for length, dilation, padding, count, bias in zip(
+        model.lengths_, model.dilations_, model.paddings_, model.channel_counts_, model.biases_, strict=True
+    ):
+        reach = (length - 1) * dilation
+        if n + 2 * padding <= reach:
+            padding = reach // 2
+        padded = np.pad(x.astype(np.float64), ((0, 0), (padding, padding)))
+        outputs = np.full(n + 2 * padding - reach, float(bias))
+        for _ in range(count):
+            row = padded[next(channels)]
+            for tap in range(length):
+                outputs += next(weights) * row[tap * dilation :][: len(outputs)]
+        out += [(outputs > 0).mean(), outputs.max()]
+    return np.array(out)

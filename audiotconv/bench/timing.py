@@ -132,7 +132,7 @@ def on_threads(threads: int) -> Iterator[None]:
 
 def environment(threads: int) -> dict[str, Any]:
     """The machine and the versions that figures belong to."""
-    packages = ("audiotconv", "numba", "llvmlite", "numpy", "scipy", "soundfile", "pyarrow", "torch", "librosa")
+    packages = ("audiotconv", "numba", "llvmlite", "numpy", "scipy", "soundfile", "pyarrow", "torch", "librosa", "aeon")
     versions = {}
     for name in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
