@@ -148,7 +148,8 @@ class FeatureExtractor(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         values, names = self._map(item, number)
         if names != self.feature_names_:
             raise ParameterError(
-                f"recording {number} has {len(names)} features, and {len(self.feature_names_)} were expected"
+                f"recording {number} has other features than the first one had ({names[0]}, not "
+                f"{self.feature_names_[0]}), as its sample rate is another; take a recipe with a sample_rate of its own"
             )
         if self._stage is None:
             return values

@@ -189,6 +189,11 @@ class SparseScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # ty
             out[roots == 0] = 0
         return np.asarray(out)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
     def _roots(self, X: Any, reset: bool) -> NDArray[np.float32]:
         given = validate_data(self, X, reset=reset, dtype=np.float32)
         return np.asarray(np.sqrt(np.maximum(given, 0)))

@@ -17,7 +17,7 @@ __all__ = ["series_of"]
 def _is_table(X: Any) -> bool:
     """Whether X is scikit-learn's kind of input: a row of equal length for each case."""
     if isinstance(X, np.ndarray):
-        return X.ndim <= 2 and X.dtype != object
+        return X.ndim == 2 or (X.ndim < 2 and X.dtype != object)
     if hasattr(X, "iloc") or hasattr(X, "toarray"):  # a data frame, a sparse matrix
         return True
     return isinstance(X, list | tuple) and bool(X) and all(isinstance(row, list) for row in X)
@@ -42,6 +42,8 @@ def series_of(X: Any, estimator: str, least: int = 1) -> list[NDArray[np.float32
     ParameterError
         If a series is too short, is not finite or has another number of channels than the first.
     """
+    if hasattr(X, "__array__") and not hasattr(X, "iloc"):
+        X = np.asarray(X)
     if _is_table(X):
         table = check_array(X, dtype=np.float32, estimator=estimator, ensure_min_features=least)
         return list(np.ascontiguousarray(table)[:, None, :])
