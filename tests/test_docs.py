@@ -81,6 +81,8 @@ def test_the_changelog_has_this_version():
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)
 def test_examples_run(path, monkeypatch, capsys, tmp_path):
     needed = {"picture": "matplotlib", "torch_dataset": "torch", "hugging_face": "datasets"}
+    needed |= dict.fromkeys(("comparison", "drums", "spoken_language", "activity"), "sklearn")
+    monkeypatch.syspath_prepend(str(path.parent))
     if path.stem in needed:
         pytest.importorskip(needed[path.stem])
     monkeypatch.setattr(sys, "argv", [str(path)])
@@ -95,6 +97,10 @@ def test_examples_run(path, monkeypatch, capsys, tmp_path):
         "onsets": ["24-bit.wav: 0.0", "0.36 s", "0.65 s"],
         "own_njit": ["sine: 1.414", "square wave: 1.0"],
         "picture": ["feature-map.png"],
+        "comparison": ["40 spoken digits", "MultiRocket on log-mel", "split by file: leaks"],
+        "drums": ["40 samples of 10 classes, 4 kits left out", "statistics + MiniRocket + Hydra"],
+        "spoken_language": ["30 prompts of 10 classes", "a voice never heard, 1 prompts"],
+        "activity": ["recordings of 4 activities", "1.000  MiniRocket on the waveform"],
         "torch_dataset": ["(8, 80, ", "of other speakers to test on"],
         "hugging_face": ["40 rows of", "(1, 64, ", "label "],
     }[path.stem]
