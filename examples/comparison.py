@@ -48,9 +48,8 @@ class Rows:
         return self._scaled([scaler.transform(part.transform(series)) for part, scaler in self.parts])
 
     def _scaled(self, blocks):
-        return np.hstack([block / np.sqrt(block.shape[1]) for block in blocks]).astype(
-            np.float32
-        )  # none outweighs another
+        # No block outweighs another, however many features it has.
+        return np.hstack([block / np.sqrt(block.shape[1]) for block in blocks]).astype(np.float32)
 
 
 class Summary:
