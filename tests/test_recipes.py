@@ -62,6 +62,7 @@ def test_shipped_recipes_never_change_silently():
         "librosa-mfcc-20": "d18ad91d0fe26366",
         "pcen-80": "620097e78c8c9c2b",
         "sincnet-80": "35154c6a1ccae78a",
+        "waveform-16k": "b9cafb50f73470fb",
         "whisper-128-30s": "4b79d42b960d91f6",
         "whisper-128": "f71aca6222df0167",
         "whisper-80-30s": "dd4eb19ab5381646",

@@ -163,8 +163,9 @@ class SparseScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # ty
 
     Examples
     --------
-    >>> SparseScaler().fit_transform([[0.0, 4.0], [1.0, 1.0]]).round(2).tolist()
-    [[0.0, 0.71], [0.65, -0.71]]
+    >>> print(SparseScaler().fit_transform([[0.0, 4.0], [1.0, 1.0]]).round(2))
+    [[ 0.    0.71]
+     [ 0.65 -0.71]]
     """
 
     def __init__(self, mask: bool = True, exponent: int = 4) -> None:
