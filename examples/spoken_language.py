@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from comparison import DATA, FEATURES, compare, log_mel, series_of, trained
+from comparison import DATA, FEATURES, Task, compare, log_mel, series_of
 
 VOICES = {
     "English": "en_US_f_Allison",
@@ -50,14 +50,13 @@ def main(folder=None):
     series = series_of(paths, recipe, 8000)
     if len(paths) > 1000:
         del series["waveform"]  # half an hour
-    compare(series, labels, groups, "Languages of prompts", "languages.png", folds=4 if len(set(groups)) > 9 else None)
+    task = Task(series, labels, groups)
+    compare(task, "Languages of prompts", "languages.png", folds=4 if len(set(groups)) > 9 else None)
     unheard = series_of(new, recipe, 8000)
-    labels, groups, everything = np.asarray(labels), np.asarray(groups), np.arange(len(labels))
     print(f"a voice never heard, {len(new)} prompts, of which are called {language}:")
-    for name, (kind, parts) in FEATURES.items():
-        if kind in series:
-            found = trained(series[kind], labels, groups, parts, everything)(unheard[kind])
-            print(f"{np.mean(found == language):.3f}  {name} ({dict(Counter(found.tolist()).most_common())})")
+    for name in task.features:
+        found = task.trained(name, np.arange(len(paths)), task.groups)(unheard[FEATURES[name][0]])
+        print(f"{np.mean(found == language):.3f}  {name} ({dict(Counter(found.tolist()).most_common())})")
 
 
 if __name__ == "__main__":
