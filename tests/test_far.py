@@ -53,14 +53,14 @@ def uploaded(system, top, folder):
         system.put_file(str(path), f"{folder}/{path.relative_to(top).as_posix()}")
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "local"])
 def place(request, tmp_path):
     """A file system, and the address of a folder in it."""
     fsspec = pytest.importorskip("fsspec")
     if request.param == "memory":
         system = request.getfixturevalue("memory")
         return system, "memory://far"
-    return fsspec.filesystem("file"), f"file://{tmp_path}/far"
+    return fsspec.filesystem("local"), f"local://{tmp_path}/far"  # as far as we know, somewhere else
 
 
 @pytest.mark.parametrize("form", ["parquet", "npy"])
@@ -75,7 +75,7 @@ def test_recordings_and_stores_at_addresses(top, tmp_path, place, form):
     store = atc.load(out)
     assert store.labels == atc.load(tmp_path / "here").labels
     assert store[0].path.endswith("/far/in/a.wav")
-    assert store[0].path.startswith(far[:6])
+    assert store[0].path.startswith(("memory://", "file://"))
     assert verify(out).problems == []
     assert atc.extract_folder(f"{far}/in", out, RECIPE, format=form, label="parent").unchanged == 4
     write(top / "a.wav", n=N + 5, seed=50)

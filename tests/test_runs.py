@@ -399,8 +399,9 @@ def test_unexpected_errors_of_an_executor_are_not_hidden(top, tmp_path):
             future.set_exception(ZeroDivisionError("odd"))
             return future
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(StoreError, match=r"batch of 5 recordings .* \(ZeroDivisionError: odd\)") as caught:
         run(top, tmp_path / "out", executor=Odd())
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert run(top, tmp_path / "out").done == 4
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import math
 import os
@@ -58,6 +59,8 @@ class FileList:
         self._source = os.fspath(source)
         if self._source != "-":
             _check_readable(self._source)
+        elif sys.stdin is None:
+            raise AudioFileError("standard input, which names are to come from, is closed", "unreadable")
 
     def __iter__(self) -> Iterator[Entry]:
         if self._source == "-":
@@ -66,15 +69,22 @@ class FileList:
         with open(self._source, "rb") as file:
             yield from self._names(file)
 
+    def _read(self, file: BinaryIO) -> bytes:
+        try:
+            return file.read(_CHUNK)
+        except OSError as error:
+            name = "standard input" if self._source == "-" else shown(self._source)
+            raise AudioFileError(f"{name} cannot be read: {error.strerror}", "unreadable", error.errno) from None
+
     def _names(self, file: BinaryIO) -> Iterator[Entry]:
-        chunk = file.read(_CHUNK)
+        chunk = self._read(file).removeprefix(codecs.BOM_UTF8)
         end = b"\0" if b"\0" in chunk else b"\n"
         held = b""
         while chunk:
             *names, held = (held + chunk).split(end)
             for name in names:
                 yield from self._entry(name, end)
-            chunk = file.read(_CHUNK)
+            chunk = self._read(file)
         yield from self._entry(held, end)
 
     def _entry(self, name: bytes, end: bytes) -> Iterator[Entry]:
@@ -132,8 +142,8 @@ class Manifest:
                         yield from batch.to_pylist()
             else:
                 with self._text() as lines:
-                    yield from csv.DictReader(lines)
-        except (OSError, csv.Error) as error:
+                    yield from csv.DictReader(lines, strict=True)  # a quote that is not closed is an error
+        except Exception as error:  # whatever decoders of damaged files raise
             raise ParameterError(f"{shown(self._source)} cannot be read to its end: {error}") from None
 
     def _entry(self, number: int, row: dict[str, Any]) -> Entry:
@@ -146,7 +156,7 @@ class Manifest:
         for name in ("start", "stop"):
             try:
                 times.append(_time(row.get(name)))
-            except ValueError:
+            except (TypeError, ValueError):
                 trouble = f"{where} has the {name} {row.get(name)!r}; it must be a number of seconds of at least 0"
                 return Entry(path, self.base, key=row_key, trouble=trouble)
         start, stop = times

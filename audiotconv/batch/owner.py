@@ -122,6 +122,7 @@ class Run:
                     if not waiting and (stopped or (feed.ended and not later)):
                         break
                     self._tell(feed)
+                    store.beat()
                     ended = wait(waiting, _TICK, FIRST_COMPLETED).done if waiting else set()
                     if not waiting and later:
                         time.sleep(_TICK)
@@ -210,6 +211,13 @@ class Run:
             if isinstance(error, StoreError):
                 return StoreError(f"{self._place.name}: {error}; what is done is kept", error.code)
             return unwritable(self._place, error)
+        except Exception as error:  # of an executor: Dask's, of workers that died again and again
+            trouble = StoreError(
+                f"a batch of {len(items)} recordings from {shown(items[0].path)} on failed where it was processed "
+                f"({type(error).__name__}: {error}); what is done is kept"
+            )
+            trouble.__cause__ = error
+            return trouble
         self._count(outcome)
         feed.again(outcome.rest)
         if outcome.failures:

@@ -133,7 +133,7 @@ class LocalPlace:
     """A folder of this machine, or of a file system that is mounted here."""
 
     def __init__(self, target: str) -> None:
-        self.root = Path(target)
+        self.root = Path(os.path.abspath(target))  # workers may be in another current folder
         self.name = shown(target)
         self._made: list[Path] = []  # folders that were not there before, innermost first
         self._scratch: Path | None = None
@@ -289,6 +289,7 @@ class _FileLock:
                 raise
             os.close(descriptor)  # its last owner has just removed it
         self._descriptor: int | None = descriptor
+        _held.add(descriptor)
 
     def _sign(self, descriptor: int) -> None:
         try:
@@ -321,6 +322,7 @@ class _FileLock:
         if self._descriptor is None:
             return
         descriptor, self._descriptor = self._descriptor, None
+        _held.discard(descriptor)
         try:
             with contextlib.suppress(OSError):
                 self._path.unlink()
@@ -330,6 +332,21 @@ class _FileLock:
             os.close(descriptor)
 
 
+_held: set[int] = set()  # descriptors of lock files
+
+
+def _let_go() -> None:
+    """In a forked process: the lock is its parent's, with whom it ends."""
+    for descriptor in _held:
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
+
+
 def our_name() -> bytes:
     """What a lock says of its owner."""
     return json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": time.time()}).encode()
@@ -337,19 +354,17 @@ def our_name() -> bytes:
 
 def unlocked(content: bytes, age: float) -> bool:
     """Whether a lock that the system does not hold, last touched `age` seconds ago, has been left behind."""
-    if age > _STALE:
-        return True
     try:
         owner = json.loads(content)
         if owner["host"] != socket.gethostname():
-            return False
+            return age > _STALE
         os.kill(owner["process"], 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
     except (ValueError, LookupError, TypeError):
-        return not content
+        return not content or age > _STALE
     return False
 
 

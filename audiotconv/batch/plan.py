@@ -110,6 +110,10 @@ class Plan:
         self._listing = listing
         self._include, self._exclude = _Names(include), _Names(exclude)
         names = [os.fsdecode(entry) for entry in inputs]
+        if "" in names:
+            raise ParameterError(
+                "one of the inputs is an empty name; it must be a file, a folder, a pattern or an address"
+            )
         self._remote = [name for name in names if is_url(name)]
         self._named: dict[str, None] = {}  # files, in the order of the inputs
         self._folders: dict[str, None] = {}
@@ -160,8 +164,12 @@ class Plan:
         if self._listing is not None:
             for entry in self._listing:
                 yield self._listed(entry)
-        for path, size, mtime in remote_entries(self._remote, self._wanted):
+        unsearched: list[tuple[str, OSError]] = []
+        for path, size, mtime in remote_entries(self._remote, self._wanted, unsearched):
             yield Item(path, text(path.removeprefix(self.root).lstrip("/")), size, mtime)
+        for path, error in unsearched:
+            message = f"{shown(path)} cannot be searched: {error.strerror or error}"
+            yield Failure(text(path.removeprefix(self.root).lstrip("/")), text(path), "unreadable", message)
 
     def _item(self, path: str, key: str | None = None, entry: os.DirEntry[str] | None = None) -> Item:
         key = self._key(path) if key is None else key
@@ -178,10 +186,11 @@ class Plan:
             item = Item(entry.path, text(entry.path))
         else:
             item = self._item(os.path.join(entry.base, entry.path))
-        key = entry.key or item.key
+        key = text(entry.key) if entry.key else item.key
         if not entry.key and (entry.start is not None or entry.stop is not None):
             key += f"#{entry.start or 0:g}-{'' if entry.stop is None else f'{entry.stop:g}'}"
-        return replace(item, key=key, start=entry.start, stop=entry.stop, label=entry.label)
+        label = None if entry.label is None else text(entry.label)
+        return replace(item, key=key, start=entry.start, stop=entry.stop, label=label)
 
     def _key(self, path: str) -> str:
         below = os.path.relpath(path, self.root) if self.root else path

@@ -37,7 +37,9 @@ def is_url(name: str) -> bool:
 
 def place_of(target: str | bytes | os.PathLike[str]) -> Place:
     """The place of a store."""
-    name = os.fsdecode(target)
+    name = os.fsdecode(target).removeprefix("file://")
+    if not name:
+        raise ParameterError("the target is an empty name; it must be a folder or an address")
     return RemotePlace(name) if is_url(name) else LocalPlace(name)
 
 
@@ -114,8 +116,13 @@ def remote_root(urls: Sequence[str]) -> str:
     return f"{kind}://{posixpath.commonpath([root.partition('://')[2] for root in roots])}"
 
 
-def remote_entries(urls: Sequence[str], wanted: Callable[[str, str], bool]) -> Iterator[tuple[str, int, int]]:
-    """Addresses, sizes and times of the files that are named, and of those below folders that are wanted."""
+def remote_entries(
+    urls: Sequence[str], wanted: Callable[[str, str], bool], unsearched: list[tuple[str, OSError]]
+) -> Iterator[tuple[str, int, int]]:
+    """Addresses, sizes and times of the files that are named, and of those below folders that are wanted.
+
+    Folders that cannot be searched are added to `unsearched`, with the reason.
+    """
     for url in urls:
         system, path = _system(url)
         with _plain(url):
@@ -125,8 +132,12 @@ def remote_entries(urls: Sequence[str], wanted: Callable[[str, str], bool]) -> I
         folders = deque([path])
         while folders:
             folder = folders.popleft()
-            with _plain(url):
-                found = sorted(system.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
+            try:
+                with _plain(url):
+                    found = sorted(system.ls(folder, detail=True), key=lambda entry: str(entry["name"]))
+            except OSError as error:
+                unsearched.append((str(system.unstrip_protocol(folder)), error))
+                continue
             for entry in found:
                 name = str(entry["name"]).rstrip("/")
                 if entry["type"] == "directory":
@@ -205,7 +216,16 @@ class RemotePlace:
         with _plain(self.name):
             for draft, name in drafts:
                 self._make_folder(name)
-                self._system.mv(self._path(draft), self._path(name))
+                self._move(self._path(draft), self._path(name))
+
+    def _move(self, source: str, target: str) -> None:
+        from fsspec import AbstractFileSystem
+
+        if type(self._system).mv is not AbstractFileSystem.mv:
+            self._system.mv(source, target)
+            return
+        self._system.cp_file(source, target)  # the general `mv` takes *, ? and [ in names for patterns
+        self._system.rm_file(source)
 
     def remove(self, names: Iterable[str]) -> None:
         folders: set[str] = set()
@@ -318,14 +338,26 @@ class _RemoteLock:
             if not unlocked(content, age):
                 raise locked(place.name, content)
         self._name = json.loads(our_name())
+        self._held = False
         self._beaten = -float("inf")
         self.beat()
 
     def beat(self) -> None:
         if time.monotonic() - self._beaten > _BEAT:
             self._beaten = time.monotonic()
+            if self._held and not self._is_ours():
+                raise StoreError(f"another run has taken the lock of {self._place.name}; this one ends")
+            self._held = True
             self._place.write(LOCK, json.dumps({**self._name, "alive": time.time()}).encode())
+
+    def _is_ours(self) -> bool:
+        try:
+            found = json.loads(self._place.read(LOCK))
+        except (FileNotFoundError, ValueError):
+            return False
+        return isinstance(found, dict) and {name: found.get(name) for name in self._name} == self._name
 
     def release(self) -> None:
         with contextlib.suppress(OSError):
-            self._place.remove([LOCK])
+            if self._is_ours():
+                self._place.remove([LOCK])

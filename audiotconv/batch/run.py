@@ -196,11 +196,13 @@ def extract_folder(
     run.peek([*inputs, *(entry for entry in (files_from, manifest) if entry is not None)])
     if dry_run:
         return run.rehearse(description, overwrite, by_content)
+    # What a forked process writes to a file system in memory stays there.
+    in_memory = any(os.fsdecode(name).startswith("memory:") for name in (target, *inputs))
     with contextlib.ExitStack() as stack:
         interrupts = stack.enter_context(Interrupts())
         store = Target(place, description, overwrite=overwrite, by_content=by_content)
         stack.callback(store.close)
-        crew = stack.enter_context(crew_for(executor, scheduler, workers, processes))
+        crew = stack.enter_context(crew_for(executor, scheduler, workers, processes and not in_memory))
         try:
             root = place.root if isinstance(place, LocalPlace) else None
             job = Job(

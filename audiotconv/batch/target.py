@@ -141,10 +141,19 @@ class Target:
         for piece in pieces(entries):
             patiently(functools.partial(self.record, {what: piece}))
 
+    def beat(self) -> None:
+        """Tell others that the lock is still held; StoreError if somebody else has it now."""
+        assert self._lock is not None
+        try:
+            self._lock.beat()
+        except StoreError:
+            raise
+        except OSError:  # the network stumbles: the lock is not old yet
+            pass
+
     def publish(self, folder: str, drafts: Sequence[Draft], **more: Any) -> None:
         """Make a batch's drafts part of the store. `more` goes into the records."""
-        assert self._lock is not None
-        self._lock.beat()
+        self.beat()
         placed = []
         for draft in drafts:
             placed.append((draft, shard_name(self._next, self._form)))
