@@ -46,23 +46,6 @@ def cut(maps, frames, depth):
         yield np.maximum(each - each.max(), -depth)
 
 
-class Rows:
-    """Rows of features of series: fitted to the training side, and scaled by it."""
-
-    def __init__(self, *parts):
-        self.parts = [(make(), SparseScaler() if make is hydra else StandardScaler()) for make in parts]
-
-    def fit_transform(self, series):
-        return self._scaled([scaler.fit_transform(part.fit_transform(series)) for part, scaler in self.parts])
-
-    def transform(self, series):
-        return self._scaled([scaler.transform(part.transform(series)) for part, scaler in self.parts])
-
-    def _scaled(self, blocks):
-        # No block outweighs another, however many features it has.
-        return np.hstack([block / np.sqrt(block.shape[1]) for block in blocks]).astype(np.float32)
-
-
 class Summary:
     """Statistics over time of series that are there already."""
 
@@ -99,27 +82,40 @@ FEATURES = {
 
 
 class Ridge:
-    """Ridge regression to the classes, each weighing the same; its strength is chosen on groups left out in turn."""
+    """Ridge regression from blocks of features to classes, each weighing the same.
+
+    Its strength is chosen on groups left out in turn; what scales features is fitted without them, too.
+    """
 
     strengths = np.logspace(-4, 2, 13)
 
-    def fit(self, rows, labels, groups):
+    def __init__(self, scalers):
+        self.scalers = scalers
+
+    def fit(self, blocks, labels, groups):
         self.classes = np.unique(labels)
         folds = min(4, len(np.unique(groups)))
         found = np.empty((len(self.strengths), len(labels)), labels.dtype)
-        for train, test in GroupKFold(folds).split(rows, labels, groups) if folds > 1 else ():
-            for number, scores in enumerate(self._solve(rows[train], labels[train], rows[test], self.strengths)):
+        for train, test in GroupKFold(folds).split(labels, groups=groups) if folds > 1 else ():
+            sides = ([block[side] for block in blocks] for side in (train, test))
+            for number, scores in enumerate(self._solve(*sides, labels[train], self.strengths)):
                 found[number, test] = self.classes[scores.argmax(axis=1)]
         scores = [balanced_accuracy_score(labels, each) for each in found] if folds > 1 else [0.0]
-        self.score, self.strength, self.seen = max(scores), self.strengths[int(np.argmax(scores))], (rows, labels)
+        self.score, self.strength, self.seen = max(scores), self.strengths[int(np.argmax(scores))], (blocks, labels)
         return self
 
-    def predict(self, rows):
-        scores = next(iter(self._solve(*self.seen, rows, [self.strength])))
-        return self.classes[scores.argmax(axis=1)]
+    def predict(self, blocks):
+        known, labels = self.seen
+        return self.classes[next(iter(self._solve(known, blocks, labels, [self.strength]))).argmax(axis=1)]
 
-    def _solve(self, rows, labels, others, strengths):
-        """Scores of the others for each strength, from one decomposition of the rows' products."""
+    def _solve(self, known, others, labels, strengths):
+        """Scores of the others for each strength, from one decomposition of the known rows' products."""
+        scalers = [make().fit(block) for make, block in zip(self.scalers, known, strict=True)]
+        rows, others = (
+            # No block outweighs another, however many features it has.
+            np.hstack([s.transform(block) / np.sqrt(block.shape[1]) for s, block in zip(scalers, side, strict=True)])
+            for side in (known, others)
+        )
         targets = np.where(labels[:, None] == self.classes, 1.0, -1.0)
         counts = Counter(labels.tolist())
         root = np.sqrt([len(labels) / (len(counts) * counts[label]) for label in labels.tolist()])[:, None]
@@ -167,9 +163,10 @@ class Task:
         if kind == "log-mel" and self.cuts:
             best = self._best_cut(given, train, groups)
             prepare = lambda maps: list(cut(maps, *best))  # noqa: E731
-        rows = Rows(*parts)
-        model = Ridge().fit(rows.fit_transform(prepare(given)), self.labels[train], groups[train])
-        return lambda others: model.predict(rows.transform(prepare(others)))
+        makers = [make() for make in parts]
+        model = Ridge([SparseScaler if make is hydra else StandardScaler for make in parts])
+        model.fit([maker.fit_transform(prepare(given)) for maker in makers], self.labels[train], groups[train])
+        return lambda others: model.predict([maker.transform(prepare(others)) for maker in makers])
 
     def _best_cut(self, maps, train, groups):
         """The cut whose statistics do best on groups left out of the training side: the test side has no say."""
@@ -177,8 +174,8 @@ class Task:
         if key not in self._chosen:
             scores = []
             for each in self.cuts if len(self.cuts) > 1 else ():
-                rows = Rows(Summary).fit_transform(list(cut(maps, *each)))
-                scores.append(Ridge().fit(rows, self.labels[train], groups[train]).score)
+                rows = Summary().fit_transform(list(cut(maps, *each)))
+                scores.append(Ridge([StandardScaler]).fit([rows], self.labels[train], groups[train]).score)
             self._chosen[key] = self.cuts[int(np.argmax(scores)) if scores else 0]
         return self._chosen[key]
 
