@@ -4,6 +4,7 @@ Run it to see all of it on the spoken digits that come along: `python examples/c
 """
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +39,16 @@ def log_mel(sample_rate, bands=64, fmin="30 Hz", fmax=None):
     return atc.Recipe.from_dict(recipe)
 
 
+def first(series, count, silence):
+    """The first so many values of series (all, if None), filled up with silence."""
+    for each in series:
+        lacking = 0 if count is None else max(0, count - each.shape[1])
+        yield np.pad(each[:, :count], ((0, 0), (0, lacking)), constant_values=silence)
+
+
 def cut(maps, frames, depth):
-    """The first frames of maps (all, if None), down to `depth` below the loudest value: recordings are equally loud."""
-    for each in maps:
-        if frames is not None:
-            each = np.pad(each[:, :frames], ((0, 0), (0, max(0, frames - each.shape[1]))), constant_values=SILENCE)
-        yield np.maximum(each - each.max(), -depth)
+    """The first frames of log-mel maps, down to `depth` below the loudest value: recordings are equally loud."""
+    return [np.maximum(each - each.max(), -depth) for each in first(maps, frames, SILENCE)]
 
 
 class Summary:
@@ -131,8 +136,9 @@ class Ridge:
 class Task:
     """Series with labels, in groups that must never be on both sides of a split."""
 
-    def __init__(self, series, labels, groups, cuts=(WHOLE,)):
-        self.series, self.labels, self.groups, self.cuts = series, np.asarray(labels), np.asarray(groups), cuts
+    def __init__(self, series, labels, groups, cuts=(WHOLE,), waveform_rate=8000):
+        self.series, self.labels, self.groups = series, np.asarray(labels), np.asarray(groups)
+        self.cuts, self.hop = cuts, waveform_rate // 100
         self._chosen = {}
 
     @property
@@ -160,23 +166,28 @@ class Task:
         """A function from series to labels, which knows those numbered `train`."""
         kind, parts = FEATURES[name]
         given, prepare = [self.series[kind][at] for at in train], list
-        if kind == "log-mel" and self.cuts:
-            best = self._best_cut(given, train, groups)
-            prepare = lambda maps: list(cut(maps, *best))  # noqa: E731
+        if self.cuts:
+            frames, depth = self._best_cut(train, groups)
+            if kind == "log-mel":
+                prepare = partial(cut, frames=frames, depth=depth)
+            else:
+                prepare = lambda waves: list(first(waves, frames and frames * self.hop, 0.0))  # noqa: E731
         makers = [make() for make in parts]
         model = Ridge([SparseScaler if make is hydra else StandardScaler for make in parts])
         model.fit([maker.fit_transform(prepare(given)) for maker in makers], self.labels[train], groups[train])
         return lambda others: model.predict([maker.transform(prepare(others)) for maker in makers])
 
-    def _best_cut(self, maps, train, groups):
+    def _best_cut(self, train, groups):
         """The cut whose statistics do best on groups left out of the training side: the test side has no say."""
+        if len(self.cuts) == 1:
+            return self.cuts[0]
         key = train.tobytes() + groups.tobytes()
         if key not in self._chosen:
-            scores = []
-            for each in self.cuts if len(self.cuts) > 1 else ():
-                rows = Summary().fit_transform(list(cut(maps, *each)))
+            maps, scores = [self.series["log-mel"][at] for at in train], []
+            for each in self.cuts:
+                rows = Summary().fit_transform(cut(maps, *each))
                 scores.append(Ridge([StandardScaler]).fit([rows], self.labels[train], groups[train]).score)
-            self._chosen[key] = self.cuts[int(np.argmax(scores)) if scores else 0]
+            self._chosen[key] = self.cuts[int(np.argmax(scores))]
         return self._chosen[key]
 
 

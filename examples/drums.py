@@ -47,7 +47,7 @@ def main(folder=None):
         recipe, rate = log_mel(44100, fmax="20 kHz"), 16000
     paths, labels, kits = zip(*found, strict=True)
     print(f"{len(paths)} samples of {len(set(labels))} classes, {len(set(kits))} kits left out in turn:")
-    task = Task(series_of(paths, recipe, rate), labels, kits, CUTS)
+    task = Task(series_of(paths, recipe, rate), labels, kits, CUTS, rate)
     compare(task, "Drums of a kit never heard", "drums.png")
 
 

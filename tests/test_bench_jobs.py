@@ -1,4 +1,4 @@
-"""`audiotconv bench folder` and `audiotconv bench start`, on little."""
+"""`audiotconv bench folder`, `rocket` and `start`, on little."""
 
 from __future__ import annotations
 
@@ -52,6 +52,15 @@ def test_a_folder_without_librosa(run, monkeypatch):
     text = run("folder", "--files", 2, "--seconds", 0.5, "--repeats", 1)
     assert "x real time" in text
     assert "librosa: not installed" in text
+
+
+def test_the_rocket_family(run):
+    pytest.importorskip("sklearn")
+    given = ("rocket", "--clips", 2, "--seconds", 1, "--repeats", 1, "--json")
+    rows = json.loads(run(*given))["results"]
+    assert {row["case"].split(",")[0] for row in rows} == {"MiniRocket", "MultiRocket", "Hydra"}
+    assert {row["contender"] for row in rows} >= {"audiotconv"}
+    assert max(row["error"] for row in rows) < 2e-3, rows  # a tie that falls to the other side: 1 of 16,000
 
 
 def test_start(run):

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import numpy as np
@@ -404,6 +405,24 @@ def test_warmup_and_doctor(run):
     facts = json.loads(run("doctor", "--json")[1])
     assert facts["fma_peak_gflops"] > 1
     assert facts["cache_writable"] is True
+
+
+@pytest.mark.skipif(not JIT, reason="compiles")
+def test_warmup_leaves_no_kernel_out():
+    pytest.importorskip("sklearn")
+    program = """
+    from audiotconv.kernels.compile import KERNELS
+    from audiotconv.learn import MiniRocket
+    from audiotconv.warmup import warmup_steps
+
+    for name, step in warmup_steps():
+        if name.endswith("serial"):
+            step()
+    compiled = [len(vars(kernel)["serial"].signatures) if "serial" in vars(kernel) else 0 for kernel in KERNELS]
+    assert min(compiled) > 0 and len(compiled) > 20, compiled
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(not JIT, reason="times compiled code")

@@ -24,7 +24,7 @@ from .series import series_of
 
 __all__ = ["SeriesTransformer"]
 
-_LONG = 1 << 18  # time steps from which on a series has all threads to itself
+PARALLEL_FROM = 1 << 18  # time steps from which on a series has all threads to itself
 
 
 class SeriesTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -159,7 +159,7 @@ class SeriesTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         jobs = min(effective_n_jobs(self.n_jobs), available_threads())
         if jobs == 1:
             return [work(x, 1) for x in series]
-        short = [number for number, x in enumerate(series) if x.shape[1] < _LONG]
+        short = [number for number, x in enumerate(series) if x.shape[1] < PARALLEL_FROM]
         if len(short) < jobs:
             short = []
         out: dict[int, NDArray[np.float32]] = {}
