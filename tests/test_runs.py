@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -407,6 +408,7 @@ def test_unexpected_errors_of_an_executor_are_not_hidden(top, tmp_path):
 
 FORKS = """
 import os
+import re
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import sys, time
 from audiotconv.batch import executors, extract_folder, run
@@ -415,7 +417,7 @@ executors._MANY = 8
 before = executors.Crew.fork
 def fork(self, job):
     before(self, job)
-    print("forked", " ".join(str(process.pid) for process in self._forked), flush=True)
+    print("forked", " ".join(str(process.pid) for process in self._children), flush=True)
 executors.Crew.fork = fork
 def work():
     return extract_folder(sys.argv[1], sys.argv[2], get_recipe(sys.argv[3]), workers=2, processes=True,
@@ -466,21 +468,83 @@ os._exit(0)
 
 
 @linux
-@pytest.mark.parametrize("who", ["worker", "owner"])
-def test_forked_processes_and_their_owner_die_together(many, tmp_path, who):
+def test_a_process_that_dies_is_replaced(many, tmp_path):
+    with forking("print(work().done)", many, tmp_path / "out", 0.2) as process:
+        children = [int(word) for word in process.stdout.readline().split()[1:]]
+        os.kill(children[0], signal.SIGKILL)
+        output, _ = process.communicate(timeout=120)
+    assert output.split()[-1] == "60"
+    assert verify(tmp_path / "out").problems == []
+
+
+# Some recordings end the process that works on them, as they could whose decoder fails.
+CRASHES = """
+from audiotconv.batch import work as working
+extract = working._Work._extract
+def crash(self, item, known, sink):
+    if item.path.endswith(("/07.wav", "/33.wav")) and os.getpid() != self.job.owner[1]:
+        os._exit(3)
+    return extract(self, item, known, sink)
+working._Work._extract = crash
+"""
+TELL = """
+report = work()
+print(report.done, [(failure.key, failure.reason) for failure in report.failures])
+"""
+
+
+@linux
+def test_recordings_that_crash_their_process_are_set_aside(many, tmp_path):
+    with forking(CRASHES + TELL, many, tmp_path / "out") as process:
+        output, errors = process.communicate(timeout=240)
+    assert output.splitlines()[-1] == "58 [('07.wav', 'crashed'), ('33.wav', 'crashed')]", errors
+    assert output.count("forked") == 1  # those made later are told from it
+    assert verify(tmp_path / "out").problems == []
+    assert run(many, tmp_path / "out").done == 60  # tried again, here without what made them crash
+
+
+@linux
+def test_processes_are_made_anew_where_there_are_threads(many, tmp_path):
+    """They are not forked then, and so do not have what makes the first ones crash."""
     program = """
+import threading
+make = executors.Crew._make
+def making(self, how, job):
+    make(self, how, job)
+    print(how, flush=True)
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+executors.Crew._make = making
+"""
+    with forking(CRASHES + program + TELL + "os._exit(0)", many, tmp_path / "out") as process:
+        output, errors = process.communicate(timeout=240)
+    assert [line.split()[0] for line in output.splitlines()] == ["fork", "forked", "spawn", "60"], errors
+    assert values(tmp_path / "out").keys() == {f"{number:02}.wav" for number in range(60)}
+
+
+@linux
+def test_no_new_processes(many, tmp_path):
+    program = """
+def none(self, job):
+    raise executors.BrokenExecutor("none to be had")
+executors.Crew.renew = none
 try:
     work()
 except Exception as error:
-    print(error)
+    print(type(error).__name__, error)
 """
-    process = forking("from audiotconv.batch import feed; feed._LEAST = 1\n" + program, many, tmp_path / "out", 0.2)
+    with forking(CRASHES + program, many, tmp_path / "out") as process:
+        output, errors = process.communicate(timeout=240)
+    found = re.search(r"StoreError a worker process has died .none to be had.; .*the same command goes on", output)
+    assert found, errors
+
+
+@linux
+def test_forked_processes_die_with_their_owner(many, tmp_path):
+    process = forking("from audiotconv.batch import feed; feed._LEAST = 1\nwork()", many, tmp_path / "out", 0.2)
     with process:
         children = [int(word) for word in process.stdout.readline().split()[1:]]
-        os.kill(children[0] if who == "worker" else process.pid, signal.SIGKILL)
-        output, _ = process.communicate(timeout=60)
-    if who == "worker":
-        assert "a worker process has died" in output
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate(timeout=60)
     deadline = time.monotonic() + 10
     while any(os.path.exists(f"/proc/{child}/task") and alive(child) for child in children):
         assert time.monotonic() < deadline

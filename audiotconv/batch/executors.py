@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ class Crew:
         self._here = here
         self._forks = forks and workers > 1
         self._processes: ProcessPoolExecutor | None = None
-        self._forked: set[Any] = set()
+        self._children: set[Any] = set()
 
     def wants_to_fork(self, short: int) -> bool:
         """Whether it would be good to fork now, with so many short recordings in sight; and safe.
@@ -63,26 +63,55 @@ class Crew:
 
     def fork(self, job: Job) -> None:
         """Make the processes. What this one has compiled they have too."""
-        before = set(multiprocessing.active_children())
-        context = multiprocessing.get_context("fork")
-        self._processes = ProcessPoolExecutor(self.workers, context, _begin, (os.getpid(),))
-        self._processes.submit(process_batch, job, ()).result()  # it forks all of them before it starts a thread
-        self._forked = set(multiprocessing.active_children()) - before
+        self._make("fork", job)
 
-    def submit(self, job: Job, items: Sequence[Item], known: Sequence[str | None], watch: Watch) -> Future[Outcome]:
-        """Have a batch processed. Long recordings, each a batch, stay here, where they can use several threads."""
-        if self._processes is not None and len(items) > 1:
+    @property
+    def has_processes(self) -> bool:
+        """Whether there are processes that are this crew's own, and not an executor's of the caller."""
+        return self._processes is not None
+
+    def renew(self, job: Job) -> None:
+        """Make new processes, as one has died."""
+        assert self._processes is not None
+        self._kill()
+        self._processes.shutdown(wait=True, cancel_futures=True)
+        self._make("fork" if _is_alone() else "spawn", job)
+
+    def _make(self, how: str, job: Job) -> None:
+        before = set(multiprocessing.active_children())
+        self._processes = ProcessPoolExecutor(self.workers, multiprocessing.get_context(how), _begin, (os.getpid(),))
+        # Those that are forked are forked now, all of them, before the pool starts a thread.
+        self._processes.submit(process_batch, job, ()).result()
+        self._children = set(multiprocessing.active_children()) - before
+
+    def submit(
+        self, job: Job, items: Sequence[Item], known: Sequence[str | None], watch: Watch, apart: bool = False
+    ) -> Future[Outcome]:
+        """Have a batch processed.
+
+        Long recordings, each a batch, stay here, where they can use several threads; unless they are to be `apart`.
+        """
+        if self._processes is None or (len(items) == 1 and not apart):
+            return self._executor.submit(process_batch, job, items, known, watch if self._here else None)
+        before = set(multiprocessing.active_children())
+        try:
             future = self._processes.submit(process_batch, job, items, known)
-            watch.elsewhere(future)
-            return future
-        return self._executor.submit(process_batch, job, items, known, watch if self._here else None)
+        except BrokenExecutor as error:  # a process has died while it had nothing to do
+            future = Future()
+            future.set_exception(error)
+        self._children |= set(multiprocessing.active_children()) - before  # those that are not forked come when needed
+        watch.elsewhere(future)
+        return future
 
     def close(self) -> None:
         """Wait for nobody: what was wanted of the processes has been taken."""
         if self._processes is not None:
             self._processes.shutdown(wait=False, cancel_futures=True)
-            for process in self._forked:
-                process.kill()  # they do not hear anything milder, and one that waits for a dead one would not end
+            self._kill()
+
+    def _kill(self) -> None:
+        for process in self._children:
+            process.kill()  # they do not hear anything milder, and one that waits for a dead one would not end
 
 
 def _is_alone() -> bool:

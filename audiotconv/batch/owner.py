@@ -20,7 +20,7 @@ from .interrupts import Interrupts, Stopped
 from .ledger import Ledger, failure_record
 from .patience import passes, patiently
 from .place import Place
-from .plan import Failure, Item, Plan
+from .plan import Failure, Item, Plan, text
 from .report import FolderReport, Progress
 from .target import Target, unwritable
 from .work import Job, Outcome, Watch, process_batch
@@ -29,6 +29,7 @@ __all__ = ["Run"]
 
 _PAUSES = (0.2, 1.0, 5.0)  # seconds before a batch that could not be written is tried again
 _TICK = 0.1
+_MOST_CRASHES = 50  # of a run: more are the machine's trouble, not the recordings'
 
 
 class Run:
@@ -59,6 +60,10 @@ class Run:
         self._seconds = 0.0
         self._warnings: list[str] = []
         self._resampled: Counter[int] = Counter()
+        self._suspects: deque[list[Item]] = deque()  # batches of which one may have made its process die
+        self._apart: Future[Outcome] | None = None  # one of them, which runs while no other batch does
+        self._died = False  # a process, and the others of its pool with it
+        self._crashes = 0
 
     def peek(self, inputs: Sequence[Any]) -> None:
         """Make sure that there is a recording, before anything is written."""
@@ -119,7 +124,7 @@ class Run:
                     if interrupts.asked and not stopped:
                         stopped.append(None)
                         self._stop(watch, waiting)
-                    if not waiting and (stopped or (feed.ended and not later)):
+                    if not waiting and (stopped or (feed.ended and not later and not self._suspects)):
                         break
                     self._tell(feed)
                     store.beat()
@@ -128,7 +133,7 @@ class Run:
                         time.sleep(_TICK)
                     for future in ended:
                         items, tries = waiting.pop(future)
-                        trouble = self._take(future, items, tries, store, feed, later)
+                        trouble = self._take(future, items, tries, store, feed, later, crew)
                         if trouble is not None and not stopped:
                             stopped.append(trouble)
                             self._stop(watch, waiting)
@@ -157,6 +162,23 @@ class Run:
         store: Target,
     ) -> None:
         strict = self._settings["strict"]
+
+        def submit(items: list[Item], tries: int, apart: bool = False) -> Future[Outcome]:
+            known = [store.ledger.content(item, strict=strict) for item in items] if job.by_content else ()
+            future = crew.submit(job, items, known, watch, apart)
+            waiting[future] = (items, tries)
+            return future
+
+        if self._suspects:
+            if not waiting:
+                if self._died:
+                    try:
+                        crew.renew(job)
+                    except BrokenExecutor as error:
+                        raise _dead(error) from None
+                    self._died = False
+                self._apart = submit(self._suspects.popleft(), 0, apart=True)
+            return
         if not waiting and crew.wants_to_fork(feed.look()):
             # The first one here, so that what it compiles is there for all.
             first = feed.next(1)
@@ -176,8 +198,7 @@ class Run:
                 items = feed.next()
             if not items:
                 return
-            known = [store.ledger.content(item, strict=strict) for item in items] if job.by_content else ()
-            waiting[crew.submit(job, items, known, watch)] = (items, tries)
+            submit(items, tries)
 
     def _stop(self, watch: Watch, waiting: dict[Future[Outcome], tuple[list[Item], int]]) -> None:
         """Ask workers to come to an end."""
@@ -195,15 +216,17 @@ class Run:
         store: Target,
         feed: Feed,
         later: deque[tuple[float, list[Item], int]],
+        crew: Crew,
     ) -> BaseException | None:
         """Put what a worker has done into the store; gives the error that ends the run, if there is one."""
         try:
             outcome = future.result()
             store.publish(outcome.folder, outcome.drafts)
         except BrokenExecutor as error:
-            return StoreError(
-                f"a worker process has died ({error}); what is done is kept, and the same command goes on with the rest"
-            )
+            self._died = crew.has_processes
+            if not self._died or self._crashes >= _MOST_CRASHES:
+                return _dead(error)
+            outcome = self._after_death(future, items)
         except OSError as error:
             if passes(error) and tries < len(_PAUSES):
                 later.append((time.monotonic() + _PAUSES[tries], items, tries + 1))
@@ -234,6 +257,22 @@ class Run:
                     f"{self._place.name}, and the same command goes on with the rest"
                 )
         return None
+
+    def _after_death(self, future: Future[Outcome], items: list[Item]) -> Outcome:
+        """What becomes of a batch whose process has died, or another of the same pool.
+
+        Batches that may be the reason are tried again one by one, in ever smaller parts, until it stands alone.
+        """
+        if future is not self._apart:
+            self._suspects.append(items)
+        elif len(items) > 1:
+            self._suspects.extendleft((items[len(items) // 2 :], items[: len(items) // 2]))
+        else:
+            self._crashes += 1
+            (item,) = items
+            message = f"{shown(item.path)} was in hand when the process that worked on it died"
+            return Outcome(failures=[(item, Failure(item.key, text(item.path), "crashed", message))])
+        return Outcome()
 
     def _record_failures(self, store: Target, failures: Sequence[tuple[Failure, Item | None]]) -> None:
         settings = {name: self._settings[name] for name in ("strict", "time_limit")}
@@ -328,3 +367,9 @@ class Run:
             resampled=dict(sorted(self._resampled.items())),
             todo=todo,
         )
+
+
+def _dead(error: BrokenExecutor) -> StoreError:
+    return StoreError(
+        f"a worker process has died ({error}); what is done is kept, and the same command goes on with the rest"
+    )
