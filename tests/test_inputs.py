@@ -147,13 +147,40 @@ def test_what_is_no_manifest(tmp_path):
 
 
 def test_recordings_that_are_named_twice(top):
-    """Through a list they are two, as two stretches might be; among folders and files they are one."""
     assert keys([top / "a.wav", top, top / "day1"]).count("a.wav") == 1
     listed = top / "list"
     listed.write_text(f"{top}/a.wav\n{top}/a.wav\n")
-    from audiotconv.batch.lists import FileList
+    from audiotconv.batch.lists import FileList, Manifest
 
-    assert [key.rpartition("/")[2] for key in keys([], FileList(listed))] == ["a.wav", "a.wav~2"]
+    assert [key.rpartition("/")[2] for key in keys([], FileList(listed))] == ["a.wav"]
+    assert len(keys([top], FileList(listed))) == len(keys([top]))
+    table = top / "table.csv"
+    table.write_text(f"path,label\n{top}/a.wav,cat\n{top}/a.wav,black\n")  # two rows, each with a label of its own
+    assert [key.rpartition("/")[2] for key in keys([], Manifest(table))] == ["a.wav", "a.wav~2"]
+    table.write_text(f"path,key\n{top}/a.wav,b\n{top}/b.wav,b\n")
+    assert keys([], Manifest(table)) == ["b", "b~2"]
+
+
+def test_names_with_two_colons_are_no_addresses(top, monkeypatch):
+    monkeypatch.chdir(top)
+    write(top / "take::1.wav", n=N)
+    assert keys(["take::1.wav"]) == ["take::1.wav"]
+    assert "take::1.wav" in keys([f"file://{top}"])
+
+
+def test_folders_that_cannot_be_searched_for_a_while(top, monkeypatch):
+    wanted = keys([top])
+    before, tries = os.scandir, []
+
+    def scandir(path):
+        tries.append(path)
+        if tries.count(path) < 3:
+            raise OSError(24, "Too many open files")
+        return before(path)
+
+    monkeypatch.setattr("audiotconv.batch.patience._PAUSES", (0.0, 0.0))
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert keys([top]) == wanted
 
 
 def test_folders_that_cannot_be_searched(top, monkeypatch):

@@ -103,13 +103,16 @@ def test_inputs_that_are_gone(top, tmp_path, form):
 def test_known_by_their_content(top, tmp_path):
     out = tmp_path / "out"
     assert run(top, out, by_content=True).done == 4
+    assert run(top, out, by_content=True, dry_run=True).todo == []
     for path in top.rglob("*.wav"):
         os.utime(path, ns=(5, 5))
+    assert run(top, out, by_content=True, dry_run=True).todo == ["bad.wav"]  # it has no content to know it by
     report = run(top, out, by_content=True)
     assert (*counts(report), report.frames) == (4, 4, 1, 0)
     status = (top / "a.wav").stat()
     write(top / "a.wav", n=N, seed=99)
     os.utime(top / "a.wav", ns=(status.st_atime_ns, status.st_mtime_ns))  # the same size and time, and another content
+    assert run(top, out, by_content=True, dry_run=True).todo == ["a.wav"]
     assert run(top, out, by_content=True).unchanged == 3
     assert values(out)["a.wav"] == atc.extract(top / "a.wav", RECIPE).values.tobytes()
 
@@ -238,6 +241,7 @@ def test_a_dry_run_writes_nothing(top, tmp_path):
     report = run(top, out, dry_run=True)
     assert (report.todo, report.unchanged, len(report.failures)) == (["new.wav"], 4, 1)
     assert len(run(top, out, dry_run=True, overwrite=True).todo) == 6
+    assert run(top, out, dry_run=True, prune=True, exclude=["cats"]).removed == 2
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 

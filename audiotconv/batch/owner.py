@@ -23,7 +23,7 @@ from .place import Place
 from .plan import Failure, Item, Plan, text
 from .report import FolderReport, Progress
 from .target import Target, unwritable
-from .work import Job, Outcome, Watch, process_batch
+from .work import Job, Outcome, Watch, content_hash, process_batch
 
 __all__ = ["Run"]
 
@@ -103,8 +103,23 @@ class Run:
         feed = self._feed(ledger, 1)
         todo: list[str] = []
         while not feed.ended:
-            todo += [item.key for item in feed.next()]
-        return self._report(feed, ledger, 0, sorted(todo))
+            for item in feed.next():
+                if by_content and self._is_known(item, ledger):
+                    self._unchanged += 1
+                else:
+                    todo.append(item.key)
+        gone = 0
+        if self._seen is not None and not self._unsearched:  # of folders that cannot be searched nothing is removed
+            gone = ledger.done - sum(map(ledger.knows, self._seen))
+        return self._report(feed, ledger, gone, sorted(todo))
+
+    def _is_known(self, item: Item, ledger: Ledger) -> bool:
+        """Whether the store has a recording's content."""
+        known = ledger.content(item, strict=self._settings["strict"])
+        try:
+            return known is not None and known == content_hash(item.path)
+        except OSError:  # the run will tell
+            return False
 
     # --- doing it ---
 

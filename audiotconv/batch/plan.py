@@ -14,10 +14,12 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..audio import is_sound_name, shown
 from ..errors import AudioFileError, ParameterError
 from .lists import Entry, Listing
+from .patience import patiently
 from .remote import is_url, remote_entries, remote_root
 
 __all__ = ["Failure", "Item", "Plan", "text"]
@@ -108,8 +110,9 @@ class Plan:
         exclude: Sequence[str] = (),
     ) -> None:
         self._listing = listing
+        self._keyed = False  # whether a manifest gives keys of its own
         self._include, self._exclude = _Names(include), _Names(exclude)
-        names = [os.fsdecode(entry) for entry in inputs]
+        names = [os.fsdecode(entry).removeprefix("file://") for entry in inputs]
         if "" in names:
             raise ParameterError(
                 "one of the inputs is an empty name; it must be a file, a folder, a pattern or an address"
@@ -151,11 +154,19 @@ class Plan:
                 continue
             key, number = entry.key, 1
             while (digest := hashlib.blake2b(key.encode(), digest_size=12).digest()) in taken:
-                # An undecodable name and one that is spelled like its escapes, or a file that is listed twice.
+                if self._is_plain(entry):
+                    break  # a file that is named twice
+                # An undecodable name and one that is spelled like its escapes, or a manifest's rows with one key.
                 number += 1
                 key = f"{entry.key}~{number}"
-            taken.add(digest)
-            yield entry if number == 1 else replace(entry, key=key)
+            else:
+                taken.add(digest)
+                yield entry if number == 1 else replace(entry, key=key)
+
+    def _is_plain(self, item: Item) -> bool:
+        """Whether no other file can have an item's key."""
+        own = item.label is None and item.start is None and item.stop is None
+        return own and not self._keyed and "\\" not in item.key
 
     def _entries(self) -> Iterator[Item | Failure]:
         for path in self._named:
@@ -186,6 +197,7 @@ class Plan:
             item = Item(entry.path, text(entry.path))
         else:
             item = self._item(os.path.join(entry.base, entry.path))
+        self._keyed |= bool(entry.key)
         key = text(entry.key) if entry.key else item.key
         if not entry.key and (entry.start is not None or entry.stop is not None):
             key += f"#{entry.start or 0:g}-{'' if entry.stop is None else f'{entry.stop:g}'}"
@@ -213,12 +225,11 @@ class Plan:
         while folders or links:
             folder = (folders or links).popleft()
             try:
-                status = os.stat(folder)
+                status = patiently(partial(os.stat, folder))
                 if (status.st_dev, status.st_ino) in seen:
                     continue
                 seen.add((status.st_dev, status.st_ino))
-                with os.scandir(folder) as opened:
-                    entries = sorted(opened, key=lambda entry: entry.name)
+                entries = patiently(partial(_sorted_entries, folder))
             except OSError as error:
                 message = f"{shown(folder)} cannot be searched: {error.strerror or error}"
                 yield Failure(self._key(folder), text(folder), "unreadable", message)
@@ -232,6 +243,11 @@ class Plan:
                         (links if entry.is_symlink() else folders).append(entry.path)
                 elif self._wanted(entry.name, below) and entry.path not in self._named:
                     yield self._item(entry.path, below, entry)
+
+
+def _sorted_entries(folder: str) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as opened:
+        return sorted(opened, key=lambda entry: entry.name)
 
 
 class _Names:

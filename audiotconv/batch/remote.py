@@ -32,7 +32,7 @@ _TIMES = ("mtime", "LastModified", "last_modified", "modified", "updated", "crea
 
 def is_url(name: str) -> bool:
     """Whether it is an address, and no path of this machine."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+(://|::)", name) is not None
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+(://|::.*://)", name) is not None
 
 
 def place_of(target: str | bytes | os.PathLike[str]) -> Place:

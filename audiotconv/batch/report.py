@@ -53,7 +53,7 @@ class FolderReport:
     kept : int
         Recordings in the store that are not among the inputs.
     removed : int
-        Recordings that were in the store, and are not any more.
+        Recordings that were in the store, and are not any more; of a dry run, that would be removed.
     failures : list of Failure
         What is set aside: recordings that could not be used, and folders that could not be searched. A recording that
         was "missing" or "unreadable" is in the store as it was before, if it was.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import math
 import os
@@ -25,21 +24,14 @@ from ..recipes import Recipe
 from ..stages import Chain
 from .ledger import item_record
 from .names import NpyNames
+from .patience import TRANSIENT
 from .place import Drafts
 from .plan import Failure, Item, text
 from .remote import is_url, open_remote
 from .sinks import Draft, NpySink, ParquetSink, Recording, Sink
 
-__all__ = ["TRANSIENT", "Job", "Outcome", "Watch", "process_batch"]
+__all__ = ["Job", "Outcome", "Watch", "content_hash", "process_batch"]
 
-# Errors that may be gone when it is tried again.
-TRANSIENT = frozenset(
-    getattr(errno, name)
-    for name in ("EIO", "EAGAIN", "EINTR", "EBUSY", "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ETIMEDOUT", "ESTALE",
-                 "ECONNRESET", "ECONNABORTED", "ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN", "EREMOTEIO",
-                 "EPIPE", "ENOLCK", "EDEADLK")
-    if hasattr(errno, name)
-)  # fmt: skip
 _PAUSES = (0.05, 0.4, 3.0)  # seconds before it is tried again
 _COPIES = 3  # of what a whole-signal stage sees: in parts, joined, and its result
 _LOOKED = 0.5  # seconds between two looks at whether to stop
@@ -76,6 +68,16 @@ class Job:
     def limit(self, item: Item) -> float:
         """How long a recording may take."""
         return self.time_limit + item.size / 1e6
+
+
+def content_hash(path: str, between: Callable[[], None] = lambda: None) -> str:
+    """What content a recording has; `between` is called again and again while it is read."""
+    digest = hashlib.sha256()
+    with open_remote(path) if is_url(path) else open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            between()
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 class Watch:
@@ -321,7 +323,7 @@ class _Work:
             item = replace(item, size=reader.size or item.size, mtime=reader.mtime or item.mtime)
             content = None
             if job.by_content:
-                content = self._hashed(item)
+                content = content_hash(item.path, lambda: self._check_time(item))
                 if content == known:
                     return True
             chain = job.recipe.build(reader.sample_rate)
@@ -363,14 +365,6 @@ class _Work:
 
     def _threads(self) -> int:
         return 1 if self.watch is None else self.watch.threads
-
-    def _hashed(self, item: Item) -> str:
-        digest = hashlib.sha256()
-        with open_remote(item.path) if is_url(item.path) else open(item.path, "rb") as file:
-            while chunk := file.read(1 << 20):
-                self._check_time(item)
-                digest.update(chunk)
-        return digest.hexdigest()
 
     def _blocks(self, item: Item, reader: AudioReader) -> Iterator[NDArray[Any]]:
         for block in reader.blocks():

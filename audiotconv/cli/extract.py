@@ -215,6 +215,8 @@ def _print_plan(report: FolderReport) -> None:
         typer.echo(f"  {shown(key)}")
     if len(report.todo) > MOST_LISTED:
         typer.echo(f"  ... and {len(report.todo) - MOST_LISTED:,} more")
+    if report.removed:
+        typer.echo(f"{report.removed:,} would be removed that are not among the inputs any more")
 
 
 def _print_report(report: FolderReport) -> None:
