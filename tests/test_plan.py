@@ -76,6 +76,7 @@ def test_a_folder_that_ends_in_an_error(top, tmp_path, monkeypatch):
     monkeypatch.setattr(
         os, "scandir", lambda path: Broken(before(path)) if str(path).endswith("open") else before(path)
     )
+    monkeypatch.setattr("audiotconv.batch.patience._PAUSES", (0.0, 0.0))
     report = atc.extract_folder(top, tmp_path / "out", SMALL)
     assert [failure.message for failure in report.failures] == [
         f"{top / 'open'} cannot be searched: Input/output error"
