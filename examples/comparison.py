@@ -18,8 +18,6 @@ from audiotconv.stages import Statistics
 
 STATISTICS = ("mean", "std", "max", "min", "delta_mean", "delta_std", "p10", "p90")
 DATA = Path(__file__).parent.parent / "data" / "digits"
-
-
 SILENCE = np.log(1e-8)  # the least value of log-mel
 WHOLE = (None, 12.0)  # a way to cut log-mel: all frames, down to 52 dB below the loudest value
 
