@@ -146,7 +146,7 @@ class Run:
                     ended = wait(waiting, _TICK, FIRST_COMPLETED).done if waiting else set()
                     if not waiting and later:
                         time.sleep(_TICK)
-                    for future in ended:
+                    for future in [each for each in waiting if each in ended]:  # in the order of their submission
                         items, tries = waiting.pop(future)
                         trouble = self._take(future, items, tries, store, feed, later, crew)
                         if trouble is not None and not stopped:
